@@ -125,7 +125,14 @@ def naming(path: Path) -> Iterator[None]:
     except MalformedError as error:
         raise refuse(path, str(error)) from error
     except OSError as error:
-        raise refuse(path, f"cannot be read: {error.strerror or error}") from error
+        raise refuse(
+            path, f"cannot be read ({error.strerror or error}); check it is there"
+        ) from error
+
+
+def unpack_limit(stored: int) -> int:
+    """Return how many bytes a file of `stored` bytes may unpack to: weights stay below."""
+    return max(_UNPACKED_ALWAYS, _UNPACKED_RATIO * stored)
 
 
 def check_unpacked(path: Path, what: str, unpacked: int, stored: int) -> None:
@@ -141,7 +148,7 @@ def check_unpacked(path: Path, what: str, unpacked: int, stored: int) -> None:
         InputError: `unpacked` is over both 64 MiB and twenty times `stored`.
 
     """
-    if unpacked > max(_UNPACKED_ALWAYS, _UNPACKED_RATIO * stored):
+    if unpacked > unpack_limit(stored):
         raise refuse(
             path,
             f"{what} would unpack from {stored} to {unpacked} bytes, which weights do not; "

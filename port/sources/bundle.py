@@ -56,7 +56,7 @@ class Bundle:
     """
 
     def __init__(self, prefix: Path) -> None:
-        self.index = prefix.with_name(f"{prefix.name}.index")
+        self.index = index_of(prefix)
         with naming(self.index):
             table = read_table(self.index)
             shards = _shard_count(*next(table, (b"", b"")))
@@ -121,6 +121,11 @@ class Bundle:
                     )
                 if total[entry.shard] > size:
                     raise refuse(path, f"tensor {key!r} overlaps another; the index is damaged")
+
+
+def index_of(prefix: Path) -> Path:
+    """Return the index file of the checkpoint whose files start with `prefix`."""
+    return prefix.with_name(f"{prefix.name}.index")
 
 
 def _shard_count(key: bytes, value: bytes) -> int:

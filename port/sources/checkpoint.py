@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from port.sources.base import Source, TensorInfo, naming, refuse
-from port.sources.bundle import Bundle
+from port.sources.bundle import Bundle, index_of
 from port.sources.object_graph import OBJECT_GRAPH, full_names
 from port.sources.protos import parse_text
 
 _STATE_FILE = "checkpoint"
 _STATE_BYTES = 1 << 24
+
+V1_CHECKPOINT = (
+    "is a V1 checkpoint (one file, without an .index beside it), as old TensorFlow wrote; restore "
+    "it and save it again with tf.compat.v1.train.Saver"
+)
 
 
 class CheckpointSource(Source):
@@ -97,9 +102,10 @@ def _latest(state: Path) -> Path:
         latest = parse_text("CheckpointState", text).model_checkpoint_path
     if not latest or "\0" in latest:
         raise refuse(state, "has no model_checkpoint_path; name the checkpoint's prefix instead")
-    prefix = state.parent / latest  # an absolute path stays as it is
-    beside = state.parent / prefix.name
-    for candidate in (prefix, beside):
-        if candidate.name and candidate.with_name(f"{candidate.name}.index").is_file():
-            return candidate
+    named = state.parent / latest  # an absolute path stays as it is
+    for prefix in (named, state.parent / named.name):
+        if prefix.name and index_of(prefix).is_file():
+            return prefix
+        if prefix.is_file():
+            raise refuse(prefix, V1_CHECKPOINT)
     raise refuse(state, f"names {latest!r}, which is gone; name a checkpoint that is there")

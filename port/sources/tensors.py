@@ -45,6 +45,11 @@ _REFUSED = {
 _MAX_RANK = 32
 
 
+def is_numeric(number: int) -> bool:
+    """Return whether TensorFlow's `DataType` number is one that weights may have."""
+    return number in _NUMERIC
+
+
 def numpy_dtype(number: int) -> np.dtype:
     """Return numpy's little-endian dtype for TensorFlow's `DataType` number.
 
