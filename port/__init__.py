@@ -1,0 +1,28 @@
+"""Tiny Video Networks in PyTorch, and their TensorFlow weights carried over. Needs no TensorFlow.
+
+net = port.create_model("tvn1", weights="tvn1.safetensors").eval()
+logits, taps = port.capture(net, clips)  # clips [B, 3, T, H, W], RGB in [0, 1]
+"""
+
+from port.convert import convert
+from port.errors import InputError
+from port.factory import create_model
+from port.genotype import Genotype, list_models
+from port.model import TinyVideoNet
+from port.taps import capture
+from port.transfer import state_dict_from_tf, tf_from_state_dict
+from port.weights import load_weights, save_weights
+
+__all__ = [
+    "Genotype",
+    "InputError",
+    "TinyVideoNet",
+    "capture",
+    "convert",
+    "create_model",
+    "list_models",
+    "load_weights",
+    "save_weights",
+    "state_dict_from_tf",
+    "tf_from_state_dict",
+]

@@ -1,0 +1,90 @@
+"""One repeat of a block: its layers, the skip beside them, the activation behind both."""
+
+from torch import Tensor, nn
+
+from port.errors import InputError
+from port.genotype import BlockGenotype
+from port.layers import BatchNorm, Conv2d, make_activation
+from port.path import PathBuilder
+from port.scope import Scope
+
+
+class Block(nn.Module):
+    """`Block-{index}-{repeat}` of the original; its output is the tap of that name.
+
+    Args:
+        genotype: of the whole block.
+        index: the block's place in the genotype.
+        repeat: which of the block's repeats this is; strides only in repeat 0, a temporal layer
+            only in even ones.
+        in_width: channels that come in.
+        in_frames: frames of a clip that come in.
+
+    Raises:
+        InputError: a gate's width does not match what it would scale.
+    """
+
+    def __init__(
+        self, genotype: BlockGenotype, index: int, repeat: int, in_width: int, in_frames: int
+    ) -> None:
+        super().__init__()
+        self.name = f"Block-{index}-{repeat}"
+        builder = PathBuilder(genotype, self.name, repeat, in_width, in_frames)
+        self.path = builder.build()
+        self.in_frames, self.out_frames = in_frames, builder.frames
+        self.out_width = builder.width
+        self.residual: Residual | None = None
+        # The original compares batch * frames before and after: a temporal stride drops the skip.
+        if genotype.skip and self.out_frames == in_frames:
+            self.residual = Residual(
+                builder.scope.child("Residual"), in_width, self.out_width, builder.spatial_stride
+            )
+        self.act = Scope().tap(self.name, make_activation(genotype.act))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B*T, C, H, W]` to `[B*T', C', H', W']`.
+
+        Raises:
+            InputError: the frames do not divide into clips, or the skip's size does not match.
+        """
+        if x.shape[0] % self.in_frames:
+            raise InputError(
+                f"{self.name}: {x.shape[0]} frames do not divide into clips of {self.in_frames}"
+            )
+        y = self.path(x)
+        if self.residual is not None:
+            y = self.residual(x, y)
+        return self.act(y)
+
+
+class Residual(nn.Module):
+    """The skip: always a projection, strided only where the layers beside it changed the width."""
+
+    def __init__(self, scope: Scope, in_width: int, out_width: int, stride: int) -> None:
+        super().__init__()
+        self.name, self.stride = scope.name, stride
+        self.conv = scope.tap("conv2d", Conv2d(in_width, out_width))
+        self.norm = scope.tap("batch_normalization", BatchNorm(out_width))
+        self.add = scope.tap("add", Add())
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """The block's input `x` `[N, C, H, W]`, projected, and its layers' output `y`, added."""
+        if y.shape[-1] != x.shape[-1]:
+            # A strided 1x1 convolution reads every stride-th pixel.
+            x = x[:, :, :: self.stride, :: self.stride]
+        skip = self.norm(self.conv(x))
+        # The original adds with broadcasting, which lets an axis of one pixel pass.
+        if any(a != b and 1 not in (a, b) for a, b in zip(skip.shape, y.shape, strict=True)):
+            raise InputError(
+                f"{self.name}: the skip is {skip.shape[-2]} x {skip.shape[-1]} pixels, "
+                f"what it is added to {y.shape[-2]} x {y.shape[-1]}; feed another height or width"
+            )
+        return self.add(skip, y)
+
+
+class Add(nn.Module):
+    """A sum, as a module so that it has a tap."""
+
+    def forward(self, skip: Tensor, y: Tensor) -> Tensor:
+        """Two tensors of one shape, or of shapes that broadcast."""
+        return y + skip

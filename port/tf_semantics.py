@@ -1,0 +1,43 @@
+"""TensorFlow's arithmetic where PyTorch's habits differ: constants and SAME padding."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+# The released code's `_BATCH_NORM_EPSILON`. PyTorch's default is the same; TensorFlow's is 1e-3.
+BATCH_NORM_EPSILON = 1e-5
+
+# The released code's decay is 0.9: moving = 0.9 * moving + 0.1 * batch. PyTorch's momentum is the
+# weight of the new value.
+BATCH_NORM_MOMENTUM = 1 - 0.9
+
+# hard-swish multiplies with 1/6 as rounded to float32, whatever precision the net runs in.
+HARD_SWISH_SCALE = 0.16666667163372040
+
+# `contrib.layers.variance_scaling_initializer` makes up for cutting its normal at two sigmas.
+VARIANCE_SCALING_CORRECTION = 1.3
+
+
+def same_output_size(size: int, stride: int) -> int:
+    """How many outputs SAME padding gives for `size` inputs: their quotient, rounded up."""
+    return -(-size // stride)
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """(before, after), in elements, along one axis of `size` elements.
+
+    Source: TensorFlow's "Notes on padding" in the `tf.nn` documentation. The odd element goes
+    behind, and how many there are depends on the input's size.
+    """
+    total = max((same_output_size(size, stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def pad_same(
+    x: Tensor, kernel: tuple[int, int], stride: tuple[int, int], value: float = 0.0
+) -> Tensor:
+    """`x` `[N, C, H, W]` with SAME padding of `value`, ready for an operation that pads nothing."""
+    top, bottom = same_padding(x.shape[-2], kernel[0], stride[0])
+    left, right = same_padding(x.shape[-1], kernel[1], stride[1])
+    if top == bottom == left == right == 0:
+        return x
+    return F.pad(x, (left, right, top, bottom), value=value)

@@ -1,0 +1,142 @@
+"""Weights files: safetensors, with what they are and where they came from in the header.
+
+Format: https://github.com/huggingface/safetensors#format. Read through the library; written here,
+tensor after tensor, because the library's writer wants all of them in memory twice.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from port.atomic import writing
+from port.errors import InputError
+from port.genotype import Genotype
+from port.model import TinyVideoNet
+from port.transfer import check_shapes
+
+FORMAT = "tvn-port/1"
+CLASSIFIER = ("head.dense.weight", "head.dense.bias")
+# numpy's and ml_dtypes' names: safetensors' name, bytes an element.
+DTYPES = {
+    "float64": ("F64", 8),
+    "float32": ("F32", 4),
+    "float16": ("F16", 2),
+    "bfloat16": ("BF16", 2),
+}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict with what its file says of it.
+
+    `about` holds what else the header says: `class_names`, `source`, `source_sha256`, `versions`.
+    """
+
+    genotype: Genotype
+    state_dict: dict[str, Tensor]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the classifier has."""
+        return len(self.state_dict[CLASSIFIER[1]])
+
+    def load_into(self, net: TinyVideoNet) -> None:
+        """Give `net` these weights; InputError lists by name what does not fit."""
+        wanted = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
+        check_shapes({key: tuple(t.shape) for key, t in self.state_dict.items()}, wanted)
+        # Assigned, not copied: a net built without memory gets it here.
+        net.load_state_dict(self.state_dict, assign=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tensor to be written: its key, numpy or ml_dtypes name, shape, and how to get it."""
+
+    key: str
+    dtype: str
+    shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]
+
+
+def load_weights(path: str | Path) -> Weights:
+    """Read a weights file.
+
+    Raises:
+        InputError: there is no such file, it is damaged, or this project did not write it.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: no readable safetensors file ({error})") from None
+    if header.get("format") != FORMAT or not all(key in state_dict for key in CLASSIFIER):
+        raise InputError(f"{path}: not a weights file of `tvn convert` or of a training run")
+    try:
+        about = json.loads(header["about"])
+        genotype = Genotype.from_json(header["genotype"])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: its header is damaged ({error})") from None
+    return Weights(genotype, state_dict, about)
+
+
+def save_weights(
+    path: str | Path,
+    genotype: Genotype,
+    state_dict: Mapping[str, Tensor],
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a state dict, whole or not at all; raises InputError where it cannot be written."""
+    entries = [
+        Entry(
+            key,
+            str(tensor.dtype).removeprefix("torch."),
+            tuple(tensor.shape),
+            partial(_as_array, tensor),
+        )
+        for key, tensor in state_dict.items()
+    ]
+    stream_weights(path, genotype, entries, about or {})
+
+
+def stream_weights(
+    path: str | Path, genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, Any]
+) -> None:
+    """Write tensors one after the other, each read only when its turn has come."""
+    metadata = {"format": FORMAT, "genotype": genotype.to_json(), "about": json.dumps(about)}
+    header: dict[str, Any] = {"__metadata__": metadata}
+    offset = 0
+    for entry in entries:
+        if entry.dtype not in DTYPES:
+            raise InputError(f"{entry.key}: weights of type {entry.dtype} cannot be stored")
+        name, item_size = DTYPES[entry.dtype]
+        end = offset + math.prod(entry.shape) * item_size
+        header[entry.key] = {"dtype": name, "shape": entry.shape, "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # the data starts at a multiple of eight
+    with writing(path) as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for entry in entries:
+            file.write(as_bytes(entry.read()))
+
+
+def as_bytes(array: np.ndarray) -> memoryview:
+    """The bytes of a contiguous array, without a copy, whatever its type."""
+    return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    """A tensor's bytes; through torch's own view, since numpy knows no bfloat16."""
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
