@@ -92,8 +92,8 @@ def checkpoint_prefix(folder: Path) -> Path:
 def _latest(state: Path) -> Path:
     """Return the prefix that a `checkpoint` state file names as the latest.
 
-    The path in it is relative to the folder, or absolute; a folder that has been moved leaves
-    an absolute one that is gone, and then the checkpoint is beside the file.
+    The path in it is relative to the folder, or absolute. A checkpoint of that name beside the
+    file comes first: in a folder that was copied or moved, an absolute path leads elsewhere.
     """
     with naming(state):
         if state.stat().st_size > _STATE_BYTES:
@@ -103,7 +103,7 @@ def _latest(state: Path) -> Path:
     if not latest or "\0" in latest:
         raise refuse(state, "has no model_checkpoint_path; name the checkpoint's prefix instead")
     named = state.parent / latest  # an absolute path stays as it is
-    for prefix in (named, state.parent / named.name):
+    for prefix in (state.parent / named.name, named):
         if prefix.name and index_of(prefix).is_file():
             return prefix
         if prefix.is_file():
