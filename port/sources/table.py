@@ -33,15 +33,20 @@ def read_table(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """
     with naming(path), path.open("rb") as file:
         last: bytes | None = None
-        for _, handle in _entries(_read_block(file, _index_handle(file))):
-            for key, value in _entries(_read_block(file, handle)):
+        end = 0
+        for _, handle in _entries(_read_block(file, *_index_place(file))):
+            offset, size = _place(handle)
+            if offset < end:  # or a small file could have one block read for ever
+                raise MalformedError("lists a block twice or out of order; write it again")
+            end = offset + size
+            for key, value in _entries(_read_block(file, offset, size)):
                 if last is not None and key <= last:
                     raise MalformedError(f"lists {key!r} twice or out of order; write it again")
                 last = key
                 yield key, value
 
 
-def _index_handle(file: BinaryIO) -> bytes:
+def _index_place(file: BinaryIO) -> tuple[int, int]:
     """Return where the index block is: the second of the footer's two handles."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _FOOTER_BYTES))
@@ -53,13 +58,18 @@ def _index_handle(file: BinaryIO) -> bytes:
     at = 0
     for _ in range(2):  # offset and size of a block that checkpoints leave empty
         _, at = read_varint(footer, at)
-    return footer[at:]
+    return _place(footer[at:])
 
 
-def _read_block(file: BinaryIO, handle: bytes) -> bytes:
-    """Return the block that a handle (a varint each for offset and size) points at."""
+def _place(handle: bytes) -> tuple[int, int]:
+    """Return the offset and size that a handle points at, written as a varint each."""
     offset, at = read_varint(handle, 0)
     size, _ = read_varint(handle, at)
+    return offset, size
+
+
+def _read_block(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Return the content of a block, after checking its checksum and compression."""
     if offset + size + _TRAILER_BYTES > file.seek(0, 2):
         raise MalformedError("points past its own end; it is cut short or damaged, copy it again")
     file.seek(offset)

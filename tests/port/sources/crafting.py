@@ -25,8 +25,10 @@ def record(shared: int, key: bytes, value: bytes) -> bytes:
     return varint(shared) + varint(len(key)) + varint(len(value)) + key + value
 
 
-def table(records: Sequence[bytes], compression: int = 0, restarts: int = 1) -> bytes:
-    """Return a table of one data block that holds these records."""
+def table(
+    records: Sequence[bytes], compression: int = 0, restarts: int = 1, listed: int = 1
+) -> bytes:
+    """Return a table of one data block that holds these records, listed in its index."""
 
     def block(content: bytes, kind: int) -> bytes:
         content += struct.pack("<II", 0, restarts) + bytes([kind])
@@ -34,7 +36,7 @@ def table(records: Sequence[bytes], compression: int = 0, restarts: int = 1) -> 
 
     data = block(b"".join(records), compression)
     handle = varint(0) + varint(len(data) - 5)
-    index = block(record(0, b"\xff", handle), 0)
+    index = block(record(0, b"\xff", handle) * listed, 0)
     footer = varint(0) * 2 + varint(len(data)) + varint(len(index) - 5)
     return data + index + footer.ljust(40, b"\0") + (0xDB4775248B80FB57).to_bytes(8, "little")
 

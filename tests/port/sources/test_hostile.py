@@ -6,16 +6,15 @@ import pickle
 import zipfile
 from pathlib import Path
 
-import conftest
-import crafting
 import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from refusal import assert_refused, read_all
 
 from port.errors import InputError
 from port.sources import open_source
+from tests.port.sources import crafting, published
+from tests.port.sources.refusal import assert_refused, read_all
 
 FULL = {"extent": [{}]}
 
@@ -94,6 +93,7 @@ INDEXES = {
         "damaged BundleEntry",
     ),
     "a record past its block": (crafting.table([crafting.header(), b"\0\x70\0"]), "runs past"),
+    "one block many times": (crafting.table([crafting.header()], listed=9999), "block twice"),
     "an endless number": (crafting.table([b"\xff" * 11]), "longer than 64 bits"),
     "names that grow": (
         crafting.table(
@@ -119,7 +119,7 @@ def test_an_index_that_misleads_is_refused(tmp_path: Path, case: str) -> None:
 
 def test_a_damaged_object_graph_is_refused(tmp_path: Path) -> None:
     graph = {"_CHECKPOINTABLE_OBJECT_GRAPH": np.array("\x0a\x7f"), "w": np.ones(1)}
-    assert_refused(conftest.save(tmp_path / "model", graph), "damaged TrackableObjectGraph")
+    assert_refused(published.save(tmp_path / "model", graph), "damaged TrackableObjectGraph")
 
 
 def _zip(path: Path) -> None:
@@ -192,4 +192,4 @@ def test_a_folder_that_names_no_checkpoint_is_refused(tmp_path: Path, case: str)
 def test_what_is_crafted_is_otherwise_sound(tmp_path: Path) -> None:
     prefix = crafting.checkpoint(tmp_path / "model", crafting.one(crafting.entry()))
     assert read_all(prefix) == {"w": b"\0" * 8}
-    assert conftest.read_by_tensorflow(prefix)["w"].tolist() == [0, 0]
+    assert published.read_by_tensorflow(prefix)["w"].tolist() == [0, 0]

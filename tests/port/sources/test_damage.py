@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import conftest
 import numpy as np
 import pytest
-from refusal import assert_refused, read_all
 
 from port.errors import InputError
 from port.sources import open_source
+from tests.port.sources import published
+from tests.port.sources.refusal import assert_refused, read_all
 
 FLIPS = 400
 
@@ -18,7 +18,7 @@ FLIPS = 400
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, bytes]]:
     """Return a small checkpoint's index and data, and what they hold."""
-    prefix = conftest.save(tmp_path_factory.mktemp("sound") / "model", conftest.some_tensors())
+    prefix = published.save(tmp_path_factory.mktemp("sound") / "model", published.some_tensors())
     return (
         Path(f"{prefix}.index"),
         Path(f"{prefix}.data-00000-of-00001"),

@@ -6,18 +6,19 @@ import hashlib
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
-import conftest
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import port.errors
 from port.sources import Source, open_source
+from tests.port.sources import published
 
 FORMS = (
     "prefix",
@@ -72,7 +73,7 @@ def assert_same(actual: Mapping[str, np.ndarray], expected: Mapping[str, np.ndar
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_reads_as_tensorflow_reads_it(forms: dict[str, conftest.Form], form: str) -> None:
+def test_a_form_reads_as_tensorflow_reads_it(forms: dict[str, published.Form], form: str) -> None:
     path, kind, expected = forms[form].path, forms[form].kind, forms[form].expected
     with open_source(path) as source:
         assert (source.path, source.kind) == (path, kind)
@@ -87,11 +88,11 @@ def test_a_form_reads_as_tensorflow_reads_it(forms: dict[str, conftest.Form], fo
         assert all(file.is_file() for file in source.files())
 
 
-def test_forms_are_all_tested(forms: dict[str, conftest.Form]) -> None:
+def test_forms_are_all_tested(forms: dict[str, published.Form]) -> None:
     assert set(FORMS) == set(forms)
 
 
-def test_tensorflow_is_not_needed(forms: dict[str, conftest.Form]) -> None:
+def test_tensorflow_is_not_needed(forms: dict[str, published.Form]) -> None:
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW],
         input=json.dumps({name: str(form.path) for name, form in forms.items()}),
@@ -111,17 +112,17 @@ def test_tensorflow_is_not_needed(forms: dict[str, conftest.Form]) -> None:
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 arrays = st.builds(
     lambda dtype, shape: np.ones(shape, tf.as_dtype(dtype).as_numpy_dtype),
-    st.sampled_from(conftest.DTYPES),
+    st.sampled_from(published.DTYPES),
     st.lists(st.integers(0, 4), max_size=5),
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60)
 @given(tensors=st.dictionaries(names, arrays, min_size=1, max_size=40))
 def test_any_names_and_shapes_read_back(
     tmp_path_factory: pytest.TempPathFactory, tensors: dict[str, np.ndarray]
 ) -> None:
-    prefix = conftest.save(tmp_path_factory.mktemp("any") / "model", tensors)
+    prefix = published.save(tmp_path_factory.mktemp("any") / "model", tensors)
     with open_source(prefix) as source:
         assert_same(source, tensors)
         assert list(source) == sorted(tensors, key=str.encode)
@@ -129,20 +130,20 @@ def test_any_names_and_shapes_read_back(
 
 def test_strings_are_bytes(tmp_path: Path) -> None:
     words = np.array([["", "a"], ["ü" * 200, "\0\xff"]], object)
-    prefix = conftest.save(tmp_path / "model", {"words": words, "word": np.array("x" * 5000)})
+    prefix = published.save(tmp_path / "model", {"words": words, "word": np.array("x" * 5000)})
     with open_source(prefix) as source:
         assert source.info("words").dtype == "string"
         assert source["words"].tolist() == [[w.encode() for w in row] for row in words]
         assert source["word"].item() == b"x" * 5000
 
 
-def test_object_paths_stay_reachable(forms: dict[str, conftest.Form]) -> None:
+def test_object_paths_stay_reachable(forms: dict[str, published.Form]) -> None:
     with open_source(forms["TF2 SavedModel"].path) as source:
         assert source.info("net/w").stored_as == "w/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def test_an_archive_leaves_nothing_behind(
-    forms: dict[str, conftest.Form], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    forms: dict[str, published.Form], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with open_source(forms["hub archive"].path) as source:
@@ -152,7 +153,21 @@ def test_an_archive_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
-def test_asking_for_a_name_reads_nothing(forms: dict[str, conftest.Form]) -> None:
+def test_reading_holds_one_tensor_at_a_time(tmp_path: Path) -> None:
+    tensors = {f"w{n}": np.ones((1 << 18, 4), np.float32) for n in range(8)}
+    prefix = published.save(tmp_path / "model", tensors)
+    tracemalloc.start()
+    try:
+        with open_source(prefix) as source:
+            for name in source:
+                source[name]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * (1 << 20) + (1 << 20)
+
+
+def test_asking_for_a_name_reads_nothing(forms: dict[str, published.Form]) -> None:
     class Unread(Source):
         def _read(self, info: object) -> np.ndarray:
             raise AssertionError("read")

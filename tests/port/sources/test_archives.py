@@ -10,13 +10,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import conftest
 import numpy as np
 import pytest
 import tensorflow as tf
-from refusal import assert_refused, read_all
 
 from port.errors import InputError
+from tests.port.sources import published
+from tests.port.sources.refusal import assert_refused, read_all
 
 
 def add(tar: tarfile.TarFile, name: str, content: bytes = b"", **fields: object) -> None:
@@ -76,7 +76,7 @@ def _negative(name: str) -> bytes:
 
 
 def outside(path: Path) -> None:
-    save = conftest.save(path.parent / "elsewhere" / "model", {"w": np.ones(1)})
+    save = published.save(path.parent / "elsewhere" / "model", {"w": np.ones(1)})
     state = f'model_checkpoint_path: "{save}"'.encode()
     with tarfile.open(path, "w:gz") as tar:
         add(tar, "checkpoint", state)
@@ -129,7 +129,7 @@ def test_a_tar_that_misleads_is_refused(
     assert not list(unpacked.iterdir())
 
 
-def test_a_tar_cut_short_is_refused(forms: dict[str, conftest.Form], tmp_path: Path) -> None:
+def test_a_tar_cut_short_is_refused(forms: dict[str, published.Form], tmp_path: Path) -> None:
     for form in ("hub archive", "checkpoint archive"):
         whole = forms[form].path.read_bytes()
         path = tmp_path / forms[form].path.name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fuzz_bundle
 import pytest
+
+from tests.port.sources import fuzz_bundle
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
