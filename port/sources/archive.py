@@ -93,8 +93,6 @@ class _Limited:
         return self._file.read(size)
 
     def seek(self, offset: int) -> int:
-        if not 0 <= offset <= self._limit:
-            raise MalformedError("unpacks to far more than weights do, or is damaged")
         return self._file.seek(offset)
 
     def tell(self) -> int:
@@ -138,12 +136,9 @@ def _check(member: tarfile.TarInfo, limit: int) -> None:
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     """Write one member, in pieces."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    packed = tar.extractfile(member)
-    with target.open("xb") as file:
-        if packed is not None:
-            shutil.copyfileobj(packed, file, _CHUNK)
-        if file.tell() != member.size:
-            raise MalformedError(f"is cut short in {member.name!r}; fetch it again")
+    packed = cast(IO[bytes], tar.extractfile(member))  # None is for members that are no files
+    with packed, target.open("xb") as file:
+        shutil.copyfileobj(packed, file, _CHUNK)
 
 
 def _innermost(folder: Path) -> Path:

@@ -26,7 +26,7 @@ class TensorInfo:
     """What a source knows of a tensor without reading its values.
 
     Attributes:
-        name: What the source calls it, without `:0`.
+        name: What the source calls it.
         dtype: The numpy or ml_dtypes name ("float32", "bfloat16", ...), or "string".
         shape: As the file has it.
         nbytes: The bytes its values take, unpacked.

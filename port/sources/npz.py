@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from port.errors import InputError
 from port.sources.base import Source, TensorInfo, check_unpacked, refuse
 from port.sources.tensors import checked_shape
 from port.sources.wire import MalformedError
@@ -99,8 +98,6 @@ def _damage(path: Path, what: str) -> Iterator[None]:
     """
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise refuse(path, f"{what} cannot be read ({reason}); copy it again") from error

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from port.errors import InputError
+from port.sources import open_source
 from tests.port.sources import published
 from tests.port.sources.refusal import assert_refused, read_all
 
@@ -237,3 +238,12 @@ def test_a_graph_that_misleads_is_refused(tmp_path: Path, case: str) -> None:
     path = tmp_path / "model.pb"
     write(path)
     assert_refused(path, problem, path.stat().st_size)
+
+
+def test_a_graph_that_changes_while_it_is_open_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pb"
+    constant([2], float_val=[1])(path)
+    with open_source(path) as source:
+        constant([1], float_val=[1])(path)
+        with pytest.raises(InputError, match="changed while it was read"):
+            source["w"]

@@ -81,6 +81,13 @@ def test_a_damaged_tensor_is_named_and_the_others_read(
     assert len(failed) == 1
 
 
+def test_cut_short_while_it_is_open(copy: tuple[Path, Path]) -> None:
+    with open_source(copy[0]) as source:
+        copy[1].write_bytes(b"")
+        with pytest.raises(InputError, match="was cut short while tensor 'v:0' was read"):
+            source["v:0"]
+
+
 def test_a_missing_data_file_is_named(copy: tuple[Path, Path]) -> None:
     copy[1].unlink()
     assert_refused(copy[0], "model.data-00000-of-00001: no such file")

@@ -94,6 +94,8 @@ INDEXES = {
     ),
     "a record past its block": (crafting.table([crafting.header(), b"\0\x70\0"]), "runs past"),
     "one block many times": (crafting.table([crafting.header()], listed=9999), "block twice"),
+    "a number cut short": (crafting.table([b"\xff"]), "a length runs past the end|past its block"),
+    "a number of 65 bits": (crafting.table([b"\xff" * 9 + b"\x7f"]), "longer than 64 bits"),
     "an endless number": (crafting.table([b"\xff" * 11]), "longer than 64 bits"),
     "names that grow": (
         crafting.table(
@@ -106,7 +108,8 @@ INDEXES = {
         crafting.one(crafting.entry(), b"_CHECKPOINTABLE_OBJECT_GRAPH"),
         "object graph that is no string",
     ),
-    "a footer alone": (b"\0" * 40 + crafting.table([])[-8:], "fails its checksum|past its own end"),
+    "a footer alone": (crafting.table([])[-48:], "points past its own end"),
+    "an empty footer": (b"\0" * 40 + crafting.table([])[-8:], "fails its checksum"),
     "no footer": (b"w" * 100, "cut short or no index"),
 }
 
@@ -115,6 +118,17 @@ INDEXES = {
 def test_an_index_that_misleads_is_refused(tmp_path: Path, case: str) -> None:
     index, problem = INDEXES[case]
     assert_refused(crafting.checkpoint(tmp_path / "model", index), problem, len(index))
+
+
+def test_a_part_of_another_shape_is_refused(tmp_path: Path) -> None:
+    whole = crafting.entry(slices=[rows(0, 2)])
+    key = b"\0w\0\1\1\1\x80\x82"  # the ordered code of "w", one axis, rows 0 and 2 on
+    records = [(key, crafting.entry([1, 2])), (b"w", whole)]
+    index = crafting.table(
+        [crafting.header(), *(crafting.record(0, k, v.SerializeToString()) for k, v in records)]
+    )
+    problem = "part of another type or shape"
+    assert_refused(crafting.checkpoint(tmp_path / "model", index), problem)
 
 
 def test_a_damaged_object_graph_is_refused(tmp_path: Path) -> None:
@@ -171,6 +185,7 @@ FOLDERS = {
     "state of nowhere": ({"checkpoint": b'model_checkpoint_path: "/"'}, "'/', which is gone"),
     "empty state": ({"checkpoint": b""}, "no model_checkpoint_path"),
     "damaged state": ({"checkpoint": b"\xff{{{{"}, "is no CheckpointState text"),
+    "endless state": ({"checkpoint": b"#" * ((16 << 20) + 1)}, "far too large"),
     "state of a V1 checkpoint": (
         {"checkpoint": b'model_checkpoint_path: "old"', "old": b"w"},
         "old: is a V1 checkpoint",
