@@ -108,7 +108,10 @@ INDEXES = {
         crafting.one(crafting.entry(), b"_CHECKPOINTABLE_OBJECT_GRAPH"),
         "object graph that is no string",
     ),
-    "a footer alone": (crafting.table([])[-48:], "points past its own end"),
+    "a footer alone": (
+        crafting.table([crafting.record(0, b"", bytes(99))])[-48:],
+        "points past its own end",
+    ),
     "an empty footer": (b"\0" * 40 + crafting.table([])[-8:], "fails its checksum"),
     "no footer": (b"w" * 100, "cut short or no index"),
 }
