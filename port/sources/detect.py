@@ -49,7 +49,7 @@ def open_source(path: str | Path) -> Source:
         source = _open_folder(path) if path.is_dir() else _open_named(path)
     if not source:
         source.close()
-        raise refuse(path, f"is a {source.kind} that holds no tensors; name one that does")
+        raise refuse(path, f"this {source.kind} holds no tensors; name one that does")
     return source
 
 

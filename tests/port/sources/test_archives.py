@@ -224,7 +224,7 @@ GRAPHS = {
     "negative size": (constant([-1]), "negative size"),
     "overflow": (constant([1 << 62, 4]), "overflows"),
     "one name twice": (constant([1], times=2), "two tensors called 'w'"),
-    "no constants": (constant([1], dtype=7), "frozen graph that holds no tensors"),
+    "no constants": (constant([1], dtype=7), "this frozen graph holds no tensors"),
     "cut short": (lambda p: p.write_bytes(b"\x0a\x7f\x0a"), "cut short"),
     "a damaged node": (lambda p: p.write_bytes(b"\x0a\x02\x0a\x7f"), "damaged Node"),
     "text": (lambda p: p.write_text("node { name: 'w' }"), "no frozen graph"),
