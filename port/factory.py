@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.weights import load_weights
@@ -45,9 +43,7 @@ def create_model(
         classes = DEFAULT_CLASSES if num_classes is None else num_classes
         return TinyVideoNet(genotype, classes, drop_rate, max_pool_predictions)
     loaded = load_weights(weights)
-    with torch.device("meta"):  # no time spent on weights that are replaced at once
-        net = TinyVideoNet(genotype, loaded.num_classes, drop_rate, max_pool_predictions)
-    loaded.load_into(net)
+    net = loaded.build(genotype, drop_rate, max_pool_predictions)
     if num_classes is not None and num_classes != loaded.num_classes:
         net.reset_classifier(num_classes)
     return net

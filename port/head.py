@@ -14,7 +14,7 @@ class ClipHead(nn.Module):
     def __init__(self, width: int, num_classes: int, drop_rate: float) -> None:
         super().__init__()
         scope = Scope()
-        self.mean = scope.tap("mean", Mean((2, 3, 4)))
+        self.mean = scope.tap("mean", ClipMean())
         self.dropout = nn.Dropout(drop_rate)
         self.dense = scope.tap("dense", nn.Linear(width, num_classes))
 
@@ -32,7 +32,7 @@ class FrameHead(nn.Module):
     def __init__(self, width: int, num_classes: int, drop_rate: float) -> None:
         super().__init__()
         scope = Scope()
-        self.mean = scope.tap("mean", Mean((3, 4)))
+        self.mean = scope.tap("mean", FrameMean())
         self.dropout = nn.Dropout(drop_rate)
         self.dense = scope.tap("dense", nn.Linear(width, num_classes))
         self.weigh = scope.tap("softmax", TimeSoftmax())
@@ -40,20 +40,24 @@ class FrameHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """`[B, C, T, H, W]` to logits `[B, num_classes]`."""
-        frame_logits = self.dense(self.dropout(self.mean(features).transpose(1, 2)))
+        frame_logits = self.dense(self.dropout(self.mean(features)))
         return self.sum(frame_logits, self.weigh(frame_logits))
 
 
-class Mean(nn.Module):
-    """Mean over fixed axes."""
-
-    def __init__(self, axes: tuple[int, ...]) -> None:
-        super().__init__()
-        self.axes = axes
+class ClipMean(nn.Module):
+    """Mean over frames, height and width."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[B, C, T, H, W]` without the axes."""
-        return x.mean(self.axes)
+        """`[B, C, T, H, W]` to `[B, C]`."""
+        return x.mean((2, 3, 4))
+
+
+class FrameMean(nn.Module):
+    """Mean over height and width."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, T, H, W]` to `[B, T, C]`."""
+        return x.mean((3, 4)).transpose(1, 2)
 
 
 class TimeSoftmax(nn.Module):

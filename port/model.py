@@ -80,12 +80,15 @@ class TinyVideoNet(nn.Module):
         outputs: list[Tensor] = [stream(x) for stream in self.streams]
         for block, repeats in zip(self.genotype.blocks, self.blocks, strict=True):
             outputs.append(repeats(outputs[block.inputs[0] if block.inputs else -1]))
-        last = outputs[-1]
-        if last.shape[0] % self.out_frames:
+        return self.as_clips(outputs[-1])
+
+    def as_clips(self, x: Tensor) -> Tensor:
+        """The last block's `[B*T', C, H', W']` as features `[B, C, T', H', W']`."""
+        if x.shape[0] % self.out_frames:
             raise InputError(
-                f"head: {last.shape[0]} frames do not divide into clips of {self.out_frames}"
+                f"head: {x.shape[0]} frames do not divide into clips of {self.out_frames}"
             )
-        return last.unflatten(0, (-1, self.out_frames)).transpose(1, 2)
+        return x.unflatten(0, (-1, self.out_frames)).transpose(1, 2)
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
         """Features `[B, num_features, T', H', W']` to logits `[B, num_classes]`.

@@ -51,12 +51,26 @@ class Weights:
         """How many classes the classifier has."""
         return len(self.state_dict[CLASSIFIER[1]])
 
-    def load_into(self, net: TinyVideoNet) -> None:
-        """Give `net` these weights; InputError lists by name what does not fit."""
+    def build(
+        self,
+        genotype: Genotype | None = None,
+        drop_rate: float = 0.5,
+        max_pool_predictions: bool = False,
+    ) -> TinyVideoNet:
+        """The net with these weights; `genotype` where it is to be another than theirs.
+
+        Raises:
+            InputError: lists by name what does not fit.
+        """
+        # Without memory at first, so that no time is spent on weights that are replaced at once.
+        with torch.device("meta"):
+            net = TinyVideoNet(
+                genotype or self.genotype, self.num_classes, drop_rate, max_pool_predictions
+            )
         wanted = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
         check_shapes({key: tuple(t.shape) for key, t in self.state_dict.items()}, wanted)
-        # Assigned, not copied: a net built without memory gets it here.
         net.load_state_dict(self.state_dict, assign=True)
+        return net
 
 
 @dataclass(frozen=True, slots=True)

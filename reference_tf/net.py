@@ -180,6 +180,6 @@ def _head(layers: Layers, x: Tensor, frames: int, num_classes: int, max_pool: bo
         return layers.dense(layers.tap("mean", tf.reduce_mean(clips, [1, 2, 3])), num_classes)
     features = layers.tap("mean", tf.reduce_mean(clips, [2, 3]))
     frame_logits = layers.dense(features, num_classes)
-    scaled = frame_logits / tf.cast(math.sqrt(frames), frame_logits.dtype)
+    scaled = frame_logits / math.sqrt(frames)
     weights = layers.tap("softmax", tf.nn.softmax(scaled, axis=1))
     return layers.tap("logits", tf.reduce_sum(frame_logits * weights, axis=1))

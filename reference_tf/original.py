@@ -81,10 +81,9 @@ class Original:
         """Set every variable; ValueError lists missing and unexpected names."""
         if different := set(variables) ^ set(self._variables):
             raise ValueError(f"missing or unexpected variables: {sorted(different)}")
-        with self.graph.as_default():
-            for name, variable in self._variables.items():
-                # What its initialiser would assign, replaced by the value: no copy in the graph.
-                self.session.run(variable.initializer, {variable.initial_value: variables[name]})
+        # What its initialiser would assign, replaced by the value: no copy in the graph.
+        feeds = {v.initial_value: variables[name] for name, v in self._variables.items()}
+        self.session.run(self._initialize, feeds)
 
     def values(self) -> dict[str, np.ndarray]:
         """The value of every variable, in order of creation."""
@@ -103,6 +102,18 @@ class Original:
         outputs = {name: self.taps[name].output for name in fetches}
         values: dict[str, np.ndarray] = self.session.run(outputs, fed)
         return values
+
+    def reads(self, tap: str) -> tuple[str, ...]:
+        """What a layer reads: the nearest taps in front of it, or `video`."""
+        names = {t.fed.op: name for name, t in self.taps.items()} | {self.video.op: "video"}
+        found, waiting = set(), [self.taps[tap].output.op]
+        while waiting:
+            op = waiting.pop()
+            if op in names:
+                found.add(names[op])
+            else:
+                waiting += [tensor.op for tensor in op.inputs]
+        return tuple(sorted(found))
 
     def capture(self, video: np.ndarray) -> dict[str, np.ndarray]:
         """Every tap in order of computation, for `video` `[B*T, H, W, 3]` or `[B, T, H, W, 3]`."""

@@ -1,0 +1,47 @@
+"""How far apart two arrays are. Pure numpy, in float64; knows no framework."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Elements compared at a time: what a processor's cache holds, and no copy of a whole tap.
+CHUNK = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The distance of an array from the truth, in the truth's own unit.
+
+    `maximum` and `rms` are of the elementwise absolute difference, both infinite where shapes
+    differ or either side holds a NaN or an infinity. `scale` is the truth's largest magnitude.
+    """
+
+    maximum: float
+    rms: float
+    scale: float
+
+    @property
+    def relative(self) -> float:
+        """The largest difference as a share of the truth's largest magnitude."""
+        if self.maximum == 0:
+            return 0.0
+        return self.maximum / self.scale if self.scale > 0 else np.inf
+
+
+def difference(found: np.ndarray, truth: np.ndarray) -> Difference:
+    """Compare elementwise; no means of signed errors, which cancel, and no NaN set to zero."""
+    if found.shape != truth.shape:
+        return Difference(np.inf, np.inf, float(np.abs(truth).max(initial=0.0)))
+    found, truth = found.reshape(-1), truth.reshape(-1)
+    maximum = scale = squares = 0.0
+    for start in range(0, truth.size, CHUNK):
+        part = truth[start : start + CHUNK].astype(np.float64)
+        error = np.abs(found[start : start + CHUNK] - part)
+        # np.maximum hands NaN on, which Python's max does not.
+        maximum = np.maximum(maximum, error.max())
+        scale = np.maximum(scale, np.abs(part).max())
+        # No BLAS: a threaded dot product of so few elements costs more than it saves.
+        squares += float(np.square(error).sum())
+    if not (np.isfinite(maximum) and np.isfinite(scale)):
+        return Difference(np.inf, np.inf, float(scale))
+    return Difference(float(maximum), float(np.sqrt(squares / max(truth.size, 1))), float(scale))

@@ -1,0 +1,101 @@
+"""What a verification found: every tap's verdicts, as Python, JSON and HTML."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from verify.verdicts import Verdict
+
+SCHEMA = "tvn-verify-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class TapReport:
+    """One tap. A verdict is None where the port did not get as far as computing it."""
+
+    name: str
+    shape: tuple[int, ...]
+    accumulated: Verdict | None
+    isolated: Verdict | None
+
+    @property
+    def passed(self) -> bool:
+        """Both verdicts hold, from the input on and for the layer alone."""
+        return all(v is not None and v.passed for v in (self.accumulated, self.isolated))
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in a few words; empty if it passed."""
+        for how, verdict in (("isolated", self.isolated), ("accumulated", self.accumulated)):
+            if verdict is None:
+                return "the port did not compute it"
+            if not verdict.same_function:
+                return f"another function ({how})"
+            if not verdict.same_precision:
+                return f"less precise ({how})"
+        return ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, for JSON."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "reason": self.reason or None,
+            "shape": list(self.shape),
+            "accumulated": self.accumulated and self.accumulated.to_dict(),
+            "isolated": self.isolated and self.isolated.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of one verification; `taps` in the order of computation."""
+
+    name: str
+    taps: Sequence[TapReport]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Every tap passed, and there is at least one."""
+        return bool(self.taps) and all(tap.passed for tap in self.taps)
+
+    @property
+    def first_failure(self) -> str | None:
+        """The name of the first tap, in order of computation, that failed."""
+        return next((tap.name for tap in self.taps if not tap.passed), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole report as plain data."""
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "passed": self.passed,
+            "first_failure": self.first_failure,
+            "about": self.about,
+            "taps": [tap.to_dict() for tap in self.taps],
+        }
+
+    def to_json(self) -> str:
+        """The whole report as JSON; an infinite error is null there, since JSON has none."""
+        return json.dumps(_finite(self.to_dict()), indent=1)
+
+    def to_html(self) -> str:
+        """The whole report as one self-contained page."""
+        from verify.html import render
+
+        return render(self)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null in place of infinities and NaN, which strict JSON readers refuse."""
+    match value:
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value

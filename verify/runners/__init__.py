@@ -1,0 +1,1 @@
+"""Runners: one side of a comparison in one precision, arrays in, arrays out."""

@@ -1,0 +1,81 @@
+"""A torch module with named taps as a runner."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import port.taps
+from verify.spec import See, Stage
+
+# Runs a stage's modules on what it reads; the taps are seen on the way.
+StageCall = Callable[[Mapping[str, Tensor]], object]
+
+
+class TorchRunner:
+    """Runs stages of `model`, which is changed to `precision` in place.
+
+    Args:
+        model: with taps as in `port.capture`, in evaluation mode.
+        calls: how each stage is run, by the stage's name.
+        precision: `float64` or `float32`.
+    """
+
+    def __init__(self, model: nn.Module, calls: Mapping[str, StageCall], precision: str) -> None:
+        self._dtype = {"float64": torch.float64, "float32": torch.float32}[precision]
+        self._calls = calls
+        self._modules = port.taps.tapped_modules(model.to(self._dtype))
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray], see: See) -> None:
+        """See `PortRunner`."""
+
+        def watch(name: str, output: Tensor) -> None:
+            see(name, to_nhwc(output))
+
+        self._run(stage, given, watch)
+
+    def run_layers(self, stage: Stage, seen: Mapping[str, np.ndarray], see: See) -> None:
+        """See `PortRunner`."""
+
+        def replace(name: str, output: Tensor) -> Tensor:
+            see(name, to_nhwc(output))
+            return self._tensor(seen[name])
+
+        self._run(stage, seen, replace)
+
+    @torch.no_grad()
+    def _run(
+        self,
+        stage: Stage,
+        given: Mapping[str, np.ndarray],
+        watch: Callable[[str, Tensor], Tensor | None],
+    ) -> None:
+        modules = {name: self._modules[name] for name in stage.taps if name in self._modules}
+        reads = {name: self._tensor(given[name]) for name in stage.reads}
+        # A wrong port may hand on shapes that the next layer refuses. What it computed until then
+        # is judged; what is missing is reported as not computed.
+        refusals = suppress(RuntimeError, ValueError, IndexError)
+        with port.taps.watch(modules, watch), refusals:
+            self._calls[stage.name](reads)
+
+    def close(self) -> None:
+        """See `PortRunner`."""
+        self._modules, self._calls = {}, {}
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return from_nhwc(array).to(self._dtype)
+
+
+def to_nhwc(tensor: Tensor) -> np.ndarray:
+    """A tensor in the original's layout: channels last, in a copy of its own."""
+    if tensor.ndim > 3:
+        tensor = tensor.movedim(1, -1)
+    return tensor.detach().numpy().copy()
+
+
+def from_nhwc(array: np.ndarray) -> Tensor:
+    """Undo `to_nhwc`."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.movedim(-1, 1).contiguous() if tensor.ndim > 3 else tensor
