@@ -82,7 +82,8 @@ class Original:
         if different := set(variables) ^ set(self._variables):
             raise ValueError(f"missing or unexpected variables: {sorted(different)}")
         # What its initialiser would assign, replaced by the value: no copy in the graph.
-        feeds = {v.initial_value: variables[name] for name, v in self._variables.items()}
+        with self.graph.as_default():
+            feeds = {v.initial_value: variables[name] for name, v in self._variables.items()}
         self.session.run(self._initialize, feeds)
 
     def values(self) -> dict[str, np.ndarray]:
@@ -123,7 +124,9 @@ class Original:
         """Write a TensorFlow 1 checkpoint with TensorFlow's own Saver; return its prefix."""
         if self._saver is None:
             raise ValueError("only the float32 graph writes checkpoints")
-        return str(self._saver.save(self.session, prefix, global_step, write_meta_graph=False))
+        with self.graph.as_default():
+            saved = self._saver.save(self.session, prefix, global_step, write_meta_graph=False)
+        return str(saved)
 
     def close(self) -> None:
         """Free the session."""

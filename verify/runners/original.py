@@ -1,11 +1,11 @@
 """The original TensorFlow graph as a runner."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from verify.original import import_original
 from verify.spec import Arrays, Stage
 
 
@@ -19,12 +19,8 @@ class TensorFlowRunner:
     """
 
     def __init__(self, variables: Mapping[str, np.ndarray], precision: str, **options: Any) -> None:
-        # TensorFlow's start-up chatter would stand between the rows of the table.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from reference_tf import Original
-
         self._precision = precision
-        self._original = Original(dtype=precision, **options)
+        self._original = import_original()(dtype=precision, **options)
         self._original.load(variables)
 
     def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:

@@ -1,0 +1,96 @@
+"""Dispatch to the verbs, and what every verb shares: help, exit status, errors in one line.
+
+Exit status: 0 done and every check passed; 1 a check failed; 2 the request or the input is bad.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol
+
+from absl import flags
+
+from port.errors import InputError
+
+COMMANDS = {
+    "models": "list the published nets, their cost, and the paper's figures",
+    "convert": "TensorFlow weights to a safetensors file, and back",
+    "verify": "compare the port with the original, layer by layer",
+    "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
+}
+
+
+class Command(Protocol):
+    """What the module of a verb has."""
+
+    USAGE: str
+
+    def define(self, values: flags.FlagValues) -> None:
+        """Declare the verb's flags."""
+
+    def main(self, values: flags.FlagValues, arguments: Sequence[str]) -> int:
+        """Do it; return the exit status."""
+
+
+def run() -> None:
+    """The entry point of the console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; return its exit status."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0 if argv else 2
+    verb, *rest = argv
+    if verb not in COMMANDS:
+        return _refuse(f"no command {verb!r}; there are {', '.join(COMMANDS)}")
+    command: Command = import_module(f"tvn_cli.{verb}")
+    values = flags.FlagValues()
+    command.define(values)
+    if any(argument in ("-h", "--help") for argument in rest):
+        print(_help(verb, command, values))
+        return 0
+    try:
+        arguments = values([verb, *rest])[1:]
+        return command.main(values, arguments)
+    except (flags.Error, InputError) as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return _refuse("interrupted")
+
+
+def no_arguments(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are no flags."""
+    if arguments:
+        raise InputError(f"{arguments[0]!r}: not understood; flags look like --name=value")
+
+
+def required(values: flags.FlagValues, *names: str) -> None:
+    """Refuse a call without these flags."""
+    missing = [f"--{name}" for name in names if values[name].value is None]
+    if missing:
+        raise InputError(f"{' and '.join(missing)} must be given; see --help")
+
+
+def _refuse(message: str) -> int:
+    print(f"tvn: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _overview() -> str:
+    verbs = "\n".join(f"  tvn {verb:<10} {summary}" for verb, summary in COMMANDS.items())
+    return (
+        f"Tiny Video Networks in PyTorch, proven equal to TensorFlow's.\n\n{verbs}\n\n"
+        "`tvn COMMAND --help` shows a command's flags.\n"
+        "Exit status: 0 done and passed, 1 a check failed, 2 bad request or input."
+    )
+
+
+def _help(verb: str, command: Command, values: flags.FlagValues) -> str:
+    lines = [f"{command.USAGE}\n\n{COMMANDS[verb].capitalize()}.\n\nFlags:"]
+    for name in sorted(values):
+        flag = values[name]
+        default = "" if flag.default in (None, False) else f" (default: {flag.default})"
+        lines.append(f"  --{name}: {flag.help}{default}")
+    return "\n".join(lines)

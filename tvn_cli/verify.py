@@ -1,0 +1,126 @@
+"""`tvn verify`: is the port the same function as the original, and as precise, at every layer."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from port.errors import InputError
+from tvn_cli.main import no_arguments, required
+
+if TYPE_CHECKING:
+    from verify import PortSpec, Report
+
+USAGE = (
+    "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]"
+)
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declare the flags."""
+    text, number = flags.DEFINE_string, flags.DEFINE_integer
+    text("model", None, "a published name or a genotype JSON file; may be left out with --weights",
+         flag_values=values)  # fmt: skip
+    text("source", None, "TensorFlow weights for the original; seeded ones if left out, or those "
+         "of --weights", flag_values=values)  # fmt: skip
+    text("weights", None, "the converted weights to judge; converted on the fly if left out",
+         flag_values=values)  # fmt: skip
+    text("report", None, "a folder for report.json and report.html", flag_values=values)
+    text("json", None, "a file for the report as JSON", flag_values=values)
+    number("batch", 2, "clips; one alone cannot show that clips get mixed", lower_bound=1,
+           flag_values=values)  # fmt: skip
+    number("height", None, "of the frames in pixels; the net's own if left out", lower_bound=1,
+           flag_values=values)  # fmt: skip
+    number("width", None, "of the frames in pixels; the net's own if left out", lower_bound=1,
+           flag_values=values)  # fmt: skip
+    number("seed", 0, "of the clips, and of the weights where they are seeded", lower_bound=0,
+           flag_values=values)  # fmt: skip
+    number("num_classes", 50, "with seeded weights: outputs of the classifier", lower_bound=1,
+           flag_values=values)  # fmt: skip
+    flags.DEFINE_bool("max_pool_predictions", False, "take the head that pools over frames",
+                      flag_values=values)  # fmt: skip
+    flags.DEFINE_bool("use_ema", False, "take the moving averages of --source",
+                      flag_values=values)  # fmt: skip
+
+
+def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Verify, print the table, write the reports."""
+    no_arguments(arguments)
+    if values.weights is None:
+        required(values, "model")
+    outputs = _writable_outputs(values)
+    spec = _spec(values)
+    report = _run(spec)
+    for path, render in outputs.items():
+        from port.atomic import write_text
+
+        write_text(path, report.to_html() if render == "html" else report.to_json())
+    return 0 if report.passed else 1
+
+
+def _writable_outputs(values: flags.FlagValues) -> dict[Path, str]:
+    """Where the reports go; a folder that cannot be written is refused before the work starts."""
+    outputs: dict[Path, str] = {}
+    if values.report is not None:
+        folder = Path(values.report)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: --report cannot be written ({error.strerror})") from None
+        outputs |= {folder / "report.json": "json", folder / "report.html": "html"}
+    if values.json is not None:
+        outputs[Path(values.json)] = "json"
+    for path in outputs:
+        try:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    return outputs
+
+
+def _spec(values: flags.FlagValues) -> "PortSpec":
+    from port.convert import read_variables, versions
+    from port.genotype import Genotype
+    from port.transfer import tf_from_state_dict
+    from port.weights import load_weights
+    from verify import tvn_spec
+
+    weights = None if values.weights is None else load_weights(values.weights)
+    genotype = weights.genotype if weights else Genotype.load(values.model)
+    if weights and values.model is not None:
+        genotype = Genotype.load(values.model)
+    variables, net = None, None
+    if values.source is not None:
+        variables = read_variables(values.source, genotype, use_ema=values.use_ema)
+    elif weights:
+        variables = tf_from_state_dict(weights.state_dict, genotype)
+    if weights:
+        net = weights.build(genotype, max_pool_predictions=values.max_pool_predictions)
+        if variables and len(variables["dense/bias"]) != net.num_classes:
+            raise InputError(
+                f"{values.weights} has {net.num_classes} classes, {values.source} "
+                f"{len(variables['dense/bias'])}; give the weights converted from that source"
+            )
+    return tvn_spec(
+        genotype,
+        name=values.model or values.weights,
+        variables=variables,
+        net=net,
+        num_classes=values.num_classes,
+        batch=values.batch,
+        height=values.height,
+        width=values.width,
+        seed=values.seed,
+        max_pool_predictions=values.max_pool_predictions,
+        about={"source": values.source, "weights": values.weights, "versions": versions()},
+    )
+
+
+def _run(spec: "PortSpec") -> "Report":
+    from verify import verify
+    from verify.table import show
+
+    return show(spec, lambda watch: verify(spec, watch=watch))
