@@ -1,0 +1,1 @@
+"""Specifications, folder by folder as the packages they specify."""

@@ -1,0 +1,1 @@
+"""Specifies that `port` and `reference_tf` compute what the published code computes."""
