@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from reference_tf import batch_norm
+
 v1 = tf.compat.v1
 Tensor = Any  # TensorFlow ships no types
 
-BATCH_NORM_EPSILON = 1e-5
 HARD_SWISH_SCALE = np.float32(1 / 6)
 
 
@@ -29,15 +30,27 @@ class Tap:
     fed: Tensor
 
 
+@dataclass(frozen=True)
+class DropoutInputs:
+    """What dropout reads: the features that are `kept`, and their probability to be."""
+
+    kept: Tensor
+    keep_probability: Tensor
+
+
 class Layers:
     """Adds layers to the current graph and variable scope, and collects their taps.
 
-    `dtype` is `tf.float32` or `tf.float64`.
+    `dtype` is `tf.float32` or `tf.float64`. In `training`, batch norm takes the batch's own
+    statistics, `moved` maps each moving statistic's name to its value after one update, and
+    `dropout_inputs` is what switches dropout on, once the head is built.
     """
 
-    def __init__(self, dtype: Any) -> None:
-        self.dtype = dtype
+    def __init__(self, dtype: Any, training: bool = False) -> None:
+        self.dtype, self.training = dtype, training
         self.taps: dict[str, Tap] = {}
+        self.moved: dict[str, Tensor] = {}
+        self.dropout_inputs: DropoutInputs | None = None
 
     def tap(self, name: str, output: Tensor) -> Tensor:
         """Put a tap called `name`, in the current scope, behind `output`; return what it feeds."""
@@ -81,10 +94,7 @@ class Layers:
         return self.tap("depthwise_conv2d", y)
 
     def batch_norm(self, x: Tensor) -> Tensor:
-        """`tf.layers.batch_normalization`, fused, at inference.
-
-        The fused op has no float64; there its arithmetic is written out.
-        """
+        """`tf.layers.batch_normalization`, fused."""
         width = (x.shape[-1],)
         with v1.variable_scope(None, default_name="batch_normalization") as scope:
             gamma = self._variable("gamma", width, v1.ones_initializer())
@@ -93,12 +103,12 @@ class Layers:
             variance = self._variable(
                 "moving_variance", width, v1.ones_initializer(), trainable=False
             )
-            if self.dtype == tf.float64:
-                y = (x - mean) * tf.math.rsqrt(variance + BATCH_NORM_EPSILON) * gamma + beta
+            if self.training:
+                y, batch_mean, batch_variance = batch_norm.normalize_batch(x, gamma, beta)
+                self.moved[mean.op.name] = batch_norm.moved(mean, batch_mean)
+                self.moved[variance.op.name] = batch_norm.moved(variance, batch_variance)
             else:
-                y, _, _ = v1.nn.fused_batch_norm(
-                    x, gamma, beta, mean, variance, BATCH_NORM_EPSILON, is_training=False
-                )
+                y = batch_norm.normalize(x, gamma, beta, mean, variance)
         return self.tap(_last(scope), y)
 
     def activation(self, x: Tensor, kind: str) -> Tensor:
@@ -111,6 +121,15 @@ class Layers:
         """`maxpool` or `avgpool` with SAME padding, which TensorFlow leaves out of averages."""
         op = {"maxpool": tf.nn.max_pool2d, "avgpool": tf.nn.avg_pool2d}[kind]
         return op(x, ksize=kernel, strides=stride, padding="SAME")
+
+    def dropout(self, x: Tensor) -> Tensor:
+        """Inverted dropout in training, off until it is fed; nothing at inference."""
+        if not self.training:
+            return x
+        kept = v1.placeholder_with_default(tf.ones(x.shape, tf.bool), x.shape)
+        keep_probability = v1.placeholder_with_default(tf.ones((), x.dtype), ())
+        self.dropout_inputs = DropoutInputs(kept, keep_probability)
+        return tf.where(kept, x / keep_probability, tf.zeros_like(x))
 
     def dense(self, x: Tensor, width: int) -> Tensor:
         """`tf.layers.dense` over the last axis."""

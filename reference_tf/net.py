@@ -177,9 +177,10 @@ def _head(layers: Layers, x: Tensor, frames: int, num_classes: int, max_pool: bo
         raise GenotypeError(f"head: {x.shape[0]} frames do not divide into clips of {frames}")
     clips = tf.reshape(x, [-1, frames, *x.shape[1:]])
     if not max_pool:
-        return layers.dense(layers.tap("mean", tf.reduce_mean(clips, [1, 2, 3])), num_classes)
+        features = layers.tap("mean", tf.reduce_mean(clips, [1, 2, 3]))
+        return layers.dense(layers.dropout(features), num_classes)
     features = layers.tap("mean", tf.reduce_mean(clips, [2, 3]))
-    frame_logits = layers.dense(features, num_classes)
+    frame_logits = layers.dense(layers.dropout(features), num_classes)
     scaled = frame_logits / math.sqrt(frames)
     weights = layers.tap("softmax", tf.nn.softmax(scaled, axis=1))
     return layers.tap("logits", tf.reduce_sum(frame_logits * weights, axis=1))

@@ -27,6 +27,7 @@ class Original:
         width: likewise.
         dtype: `float32`, as published, or `float64`.
         max_pool_predictions: take the head that pools over frames.
+        training: build the graph that is trained: `Training` adds the loss and its gradients.
 
     Raises:
         GenotypeError: the original cannot build this; names the block.
@@ -43,6 +44,7 @@ class Original:
         width: int | None = None,
         dtype: str = "float32",
         max_pool_predictions: bool = False,
+        training: bool = False,
     ) -> None:
         parsed = parse_genotype(genotype)
         frames = frames or parsed.num_frames
@@ -50,10 +52,10 @@ class Original:
         leading = (batch * frames,) if parsed.streams is None else (batch, frames)
         self.graph = tf.Graph()
         with self.graph.as_default():
-            layers = Layers(tf.as_dtype(dtype))
+            layers = self.layers = Layers(tf.as_dtype(dtype), training)
             self.video = v1.placeholder(layers.dtype, (*leading, *size, 3), "video")
             self.logits = build_net(layers, parsed, self.video, num_classes, max_pool_predictions)
-            self._variables = {v.op.name: v for v in v1.global_variables()}
+            self.graph_variables = {v.op.name: v for v in v1.global_variables()}
             self._initialize = v1.global_variables_initializer()
             # Variables in float64 would make a checkpoint that is not the published one's.
             self._saver = v1.train.Saver(max_to_keep=None) if dtype == "float32" else None
@@ -65,11 +67,11 @@ class Original:
 
     def variables(self) -> dict[str, tuple[int, ...]]:
         """Every variable's name (no `:0`) and shape, in order of creation."""
-        return {name: tuple(v.shape) for name, v in self._variables.items()}
+        return {name: tuple(v.shape) for name, v in self.graph_variables.items()}
 
     def trainable(self) -> list[str]:
         """The names of those that training changes by gradient."""
-        return [name for name, variable in self._variables.items() if variable.trainable]
+        return [name for name, variable in self.graph_variables.items() if variable.trainable]
 
     def initialize(self, seed: int = 0) -> None:
         """Draw fresh weights with the published initialisers."""
@@ -79,16 +81,16 @@ class Original:
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
         """Set every variable; ValueError lists missing and unexpected names."""
-        if different := set(variables) ^ set(self._variables):
+        if different := set(variables) ^ set(self.graph_variables):
             raise ValueError(f"missing or unexpected variables: {sorted(different)}")
         # What its initialiser would assign, replaced by the value: no copy in the graph.
         with self.graph.as_default():
-            feeds = {v.initial_value: variables[name] for name, v in self._variables.items()}
+            feeds = {v.initial_value: variables[name] for name, v in self.graph_variables.items()}
         self.session.run(self._initialize, feeds)
 
     def values(self) -> dict[str, np.ndarray]:
         """The value of every variable, in order of creation."""
-        values: dict[str, np.ndarray] = self.session.run(self._variables)
+        values: dict[str, np.ndarray] = self.session.run(self.graph_variables)
         return values
 
     def run(self, feeds: Mapping[str, np.ndarray], fetches: Iterable[str]) -> dict[str, np.ndarray]:
