@@ -93,7 +93,7 @@ def port_variables(case: Case) -> dict[str, tuple[int, ...]]:
 
 
 def refusing_block(error: Exception) -> str:
-    match = re.match(r"(Block-\d+-\d+|head): ", str(error))
+    match = re.match(r"(Block-\d+-\d+|head)(/\w+)?: ", str(error))
     assert match, f"names no block: {error}"
     return match[1]
 
