@@ -40,13 +40,17 @@ DENSE = Layout("IO to OI", (1, 0))
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One variable: its TensorFlow name (no `:0`) and shape, its torch key, what lies between."""
+    """One variable: its TensorFlow name (no `:0`) and shape, its torch key, what lies between.
+
+    `tap` is the tap of the layer that it belongs to.
+    """
 
     tf_name: str
     torch_key: str
     layout: Layout
     tf_shape: tuple[int, ...]
     trainable: bool
+    tap: str
 
 
 def table(genotype: Genotype, num_classes: int) -> tuple[Row, ...]:
@@ -65,7 +69,8 @@ def _table(genotype: Genotype, num_classes: int) -> tuple[Row, ...]:
         for tf_name, attribute, layout in _variables(module):
             key = f"{path}.{attribute}"
             tf_shape = layout.tf_shape(shapes[key])
-            rows.append(Row(tf_name, key, layout, tf_shape, key in parameters))
+            tap = module.tap_name
+            rows.append(Row(tf_name, key, layout, tf_shape, key in parameters, tap))
     return tuple(rows)
 
 

@@ -25,7 +25,9 @@ class Difference:
         """The largest difference as a share of the truth's largest magnitude."""
         if self.maximum == 0:
             return 0.0
-        return self.maximum / self.scale if self.scale > 0 else np.inf
+        if self.scale == 0 or not np.isfinite(self.maximum):
+            return np.inf
+        return self.maximum / self.scale
 
 
 def difference(found: np.ndarray, truth: np.ndarray) -> Difference:
@@ -36,7 +38,8 @@ def difference(found: np.ndarray, truth: np.ndarray) -> Difference:
     maximum = scale = squares = 0.0
     for start in range(0, truth.size, CHUNK):
         part = truth[start : start + CHUNK].astype(np.float64)
-        error = np.abs(found[start : start + CHUNK] - part)
+        with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which counts
+            error = np.abs(found[start : start + CHUNK] - part)
         # np.maximum hands NaN on, which Python's max does not.
         maximum = np.maximum(maximum, error.max())
         scale = np.maximum(scale, np.abs(part).max())

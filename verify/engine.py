@@ -37,6 +37,7 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
             port64=stack.enter_context(closing(spec.port("float64"))),
             port32=stack.enter_context(closing(spec.port("float32"))),
             inputs=spec.inputs,
+            other_weights=spec.other_weights,
         )
         for index, stage in enumerate(spec.stages):
             still_read = {name for later in spec.stages[index + 1 :] for name in later.reads}
@@ -58,9 +59,11 @@ class _Comparison:
         port64: PortRunner,
         port32: PortRunner,
         inputs: Mapping[str, np.ndarray],
+        other_weights: Mapping[str, tuple[str, ...]],
     ) -> None:
         self.original64, self.original32 = original64, original32
         self.port64, self.port32 = port64, port32
+        self.other_weights = other_weights
         self.carried: dict[str, Arrays] = {
             side: dict(inputs) for side in ("original64", "original32", "port64", "port32")
         }
@@ -84,7 +87,13 @@ class _Comparison:
         seen |= original32
         isolated = self._isolated(stage, seen)
         for name in stage.taps:
-            yield TapReport(name, seen[name].shape, accumulated.get(name), isolated.get(name))
+            yield TapReport(
+                name,
+                seen[name].shape,
+                accumulated.get(name),
+                isolated.get(name),
+                self.other_weights.get(name, ()),
+            )
 
     def _stream(
         self, runner: PortRunner, side: str, stage: Stage, truth: Arrays, still_read: set[str]

@@ -18,9 +18,15 @@ def probe_variables(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[st
 def _variable(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     draw = np.random.default_rng((seed, zlib.crc32(name.encode())))
     match name.rpartition("/")[2]:
-        case "gamma" | "moving_variance":
+        case "gamma":
             values = draw.uniform(0.5, 1.5, shape)
-        case "beta" | "moving_mean" | "bias":
+            values[_sentinels(name, seed, shape[0])[0]] = 4
+        case "beta":
+            values = draw.normal(0, 0.1, shape)
+            values[_sentinels(name, seed, shape[0])[1]] = 8
+        case "moving_variance":
+            values = draw.uniform(0.5, 1.5, shape)
+        case "moving_mean" | "bias":
             values = draw.normal(0, 0.1, shape)
         case "depthwise_kernel":
             values = draw.normal(0, np.sqrt(2 / np.prod(shape[:2])), shape)
@@ -28,6 +34,19 @@ def _variable(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
             gain = 2 if len(shape) == 4 else 1
             values = draw.normal(0, np.sqrt(gain / np.prod(shape[:-1])), shape)
     return values.astype(np.float32)
+
+
+def _sentinels(name: str, seed: int, channels: int) -> tuple[int, int]:
+    """Two channels of a batch norm: one that spreads wide, one that is shifted far up.
+
+    Without them no value might reach the cap of a hard-swish, or the six at which a ReLU6 in place
+    of a ReLU shows. Neither is always negative: behind a ReLU that channel would be dead, and
+    hide whatever is wrong with the weights that read it.
+    """
+    layer = name.rpartition("/")[0]
+    draw = np.random.default_rng((seed, zlib.crc32(layer.encode())))
+    first, *_, last = draw.permutation(channels) if channels > 1 else (0, 0)
+    return int(first), int(last)
 
 
 def probe_video(batch: int, frames: int, height: int, width: int, seed: int) -> np.ndarray:

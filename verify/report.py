@@ -13,17 +13,23 @@ SCHEMA = "tvn-verify-report/1"
 
 @dataclass(frozen=True, slots=True)
 class TapReport:
-    """One tap. A verdict is None where the port did not get as far as computing it."""
+    """One tap. A verdict is None where the port did not get as far as computing it.
+
+    `other_weights`: the layer's variables that are not the original's bit for bit. They count
+    even where no input that was tried shows the difference, as behind a channel that is dead.
+    """
 
     name: str
     shape: tuple[int, ...]
     accumulated: Verdict | None
     isolated: Verdict | None
+    other_weights: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Both verdicts hold, from the input on and for the layer alone."""
-        return all(v is not None and v.passed for v in (self.accumulated, self.isolated))
+        """Both verdicts hold, from the input on and for the layer alone, on the same weights."""
+        verdicts = (self.accumulated, self.isolated)
+        return not self.other_weights and all(v is not None and v.passed for v in verdicts)
 
     @property
     def reason(self) -> str:
@@ -35,7 +41,7 @@ class TapReport:
                 return f"another function ({how})"
             if not verdict.same_precision:
                 return f"less precise ({how})"
-        return ""
+        return f"other weights: {', '.join(self.other_weights)}" if self.other_weights else ""
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""
@@ -46,6 +52,7 @@ class TapReport:
             "shape": list(self.shape),
             "accumulated": self.accumulated and self.accumulated.to_dict(),
             "isolated": self.isolated and self.isolated.to_dict(),
+            "other_weights": list(self.other_weights),
         }
 
 

@@ -64,7 +64,8 @@ class PortSpec:
     """A port and its original.
 
     `original` and `port` make a runner for `float64` or `float32`; `inputs` are what the first
-    stages read, as float32; `about` goes into the report.
+    stages read, as float32; `other_weights` names, by tap, the variables whose values in the port
+    are not the original's, bit for bit; `about` goes into the report.
     """
 
     name: str
@@ -72,4 +73,5 @@ class PortSpec:
     original: Callable[[str], OriginalRunner]
     port: Callable[[str], PortRunner]
     inputs: Mapping[str, np.ndarray]
+    other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.names import table
 from port.taps import tapped_modules
-from port.transfer import state_dict_from_tf
+from port.transfer import state_dict_from_tf, to_tf
 from port.weights import Weights
 from verify.probes import probe_variables, probe_video
 from verify.runners.original import TensorFlowRunner
@@ -78,9 +78,22 @@ def tvn_spec(
         original=partial(TensorFlowRunner, variables, **options),
         port=partial(_port_runner, net, batch),
         inputs={VIDEO: video.reshape(*leading, *video.shape[2:])},
+        other_weights=_other_weights(variables, net),
         about={"input": list(video.shape), "seed": seed, "genotype": genotype.to_dict()}
         | dict(about or {}),
     )
+
+
+def _other_weights(
+    variables: Mapping[str, np.ndarray], net: TinyVideoNet
+) -> dict[str, tuple[str, ...]]:
+    """By tap, the variables that the port holds other values of, bit for bit."""
+    state_dict, other = net.state_dict(), dict[str, tuple[str, ...]]()
+    for row in table(net.genotype, net.num_classes):
+        here = to_tf(state_dict[row.torch_key], row)
+        if here.tobytes() != np.ascontiguousarray(variables[row.tf_name]).tobytes():
+            other[row.tap] = (*other.get(row.tap, ()), row.tf_name)
+    return other
 
 
 def _port_runner(net: TinyVideoNet, batch: int, precision: str) -> TorchRunner:
