@@ -34,18 +34,24 @@ class Figure:
     shape: tuple[int, ...]
     index: np.ndarray
     value: np.ndarray
-    largest: float
+    stats: np.ndarray  # of the whole tap: mean, standard deviation, largest magnitude
     float32_error: tuple[float, float]  # maximum, root mean square
 
     def check(self, found: np.ndarray, dtype: str, label: str) -> None:
         """Hold `found` to this figure, as close as `dtype` allows."""
         assert found.shape == self.shape, label
         off = np.abs(found.reshape(-1)[self.index].astype(np.float64) - self.value)
-        bound = SAME_FUNCTION * self.largest, SAME_FUNCTION * self.largest
+        errors = off.max(), np.sqrt(np.mean(off**2))
         if dtype == "float32":
             bound = SAME_PRECISION * self.float32_error[0], SAME_PRECISION * self.float32_error[1]
-        errors = off.max(), np.sqrt(np.mean(off**2))
+        else:
+            bound = (SAME_FUNCTION * self.stats[2],) * 2
+            np.testing.assert_allclose(statistics(found), self.stats, rtol=0, atol=bound[0])
         assert errors[0] <= bound[0] and errors[1] <= bound[1], f"{label}: {errors}, not {bound}"
+
+
+def statistics(tap: np.ndarray) -> np.ndarray:
+    return np.array([tap.mean(), tap.std(), np.abs(tap).max()])
 
 
 class Golden:
@@ -68,14 +74,14 @@ class Golden:
             self.arrays[f"tap/{tap}/{key}"]
             for key in ("shape", "index", "value", "stats", "float32_error")
         )
-        return Figure(tuple(shape), index, value, stats[2], tuple(error))
+        return Figure(tuple(shape), index, value, stats, tuple(error))
 
     def _logits(self, key: str, float32: np.ndarray) -> Figure:
         value = self.arrays[key]
         error = np.abs(float32 - value)
         yardstick = error.max(), np.sqrt(np.mean(error**2))
         index = np.arange(value.size)
-        return Figure(value.shape, index, value.reshape(-1), np.abs(value).max(), yardstick)
+        return Figure(value.shape, index, value.reshape(-1), statistics(value), yardstick)
 
     def max_pool_logits(self) -> Figure:
         """Of the other head; its float32 was not published."""
