@@ -20,7 +20,7 @@ class Original:
     Args:
         genotype: its JSON text, in the released code's field names.
         num_classes: outputs.
-        batch: clips in the input.
+        batch: clips in the input; None for any number, which a SavedModel wants.
         frames: frames of each clip; the genotype's if None. Only nets with streams may be given
             more than they read.
         height: of the frames in pixels; the genotype's image size if None.
@@ -28,6 +28,7 @@ class Original:
         dtype: `float32`, as published, or `float64`.
         max_pool_predictions: take the head that pools over frames.
         training: build the graph that is trained: `Training` adds the loss and its gradients.
+        seed: of the weights that `initialize` draws.
 
     Raises:
         GenotypeError: the original cannot build this; names the block.
@@ -38,22 +39,26 @@ class Original:
         genotype: str,
         num_classes: int,
         *,
-        batch: int,
+        batch: int | None,
         frames: int | None = None,
         height: int | None = None,
         width: int | None = None,
         dtype: str = "float32",
         max_pool_predictions: bool = False,
         training: bool = False,
+        seed: int = 0,
     ) -> None:
         parsed = parse_genotype(genotype)
         frames = frames or parsed.num_frames
         size = (height or parsed.image_size, width or parsed.image_size)
-        leading = (batch * frames,) if parsed.streams is None else (batch, frames)
         self.graph = tf.Graph()
         with self.graph.as_default():
+            tf.random.set_seed(seed)
             layers = self.layers = Layers(tf.as_dtype(dtype), training)
-            self.video = v1.placeholder(layers.dtype, (*leading, *size, 3), "video")
+            self.clips = v1.placeholder(layers.dtype, (batch, frames, *size, 3), "clips")
+            # Nets with one stream take the frames of all clips in one axis.
+            video = self.clips if parsed.streams else tf.reshape(self.clips, (-1, *size, 3))
+            self.video = v1.placeholder_with_default(video, video.shape, "video")
             self.logits = build_net(layers, parsed, self.video, num_classes, max_pool_predictions)
             self.graph_variables = {v.op.name: v for v in v1.global_variables()}
             self._initialize = v1.global_variables_initializer()
@@ -73,10 +78,8 @@ class Original:
         """The names of those that training changes by gradient."""
         return [name for name, variable in self.graph_variables.items() if variable.trainable]
 
-    def initialize(self, seed: int = 0) -> None:
+    def initialize(self) -> None:
         """Draw fresh weights with the published initialisers."""
-        with self.graph.as_default():
-            tf.random.set_seed(seed)
         self.session.run(self._initialize)
 
     def load(self, variables: Mapping[str, np.ndarray]) -> None:
@@ -129,6 +132,25 @@ class Original:
         with self.graph.as_default():
             saved = self._saver.save(self.session, prefix, global_step, write_meta_graph=False)
         return str(saved)
+
+    def save_saved_model(self, folder: str) -> None:
+        """Write a SavedModel with the signature `serving_default`: `video` in, `logits` out.
+
+        `video` is `[batch, frames, H, W, 3]`, RGB in [0, 1]; `logits` `[batch, classes]`. The
+        folder must not exist yet.
+        """
+        with self.graph.as_default():
+            builder = v1.saved_model.Builder(folder)
+            signature = v1.saved_model.predict_signature_def(
+                {"video": self.clips}, {"logits": tf.identity(self.logits, "logits")}
+            )
+            builder.add_meta_graph_and_variables(
+                self.session,
+                [v1.saved_model.tag_constants.SERVING],
+                signature_def_map={"serving_default": signature},
+                saver=self._saver,
+            )
+            builder.save()
 
     def close(self) -> None:
         """Free the session."""

@@ -80,7 +80,7 @@ def _to_torch(values: flags.FlagValues) -> int:
 def _to_tensorflow(values: flags.FlagValues) -> int:
     from port.transfer import tf_from_state_dict
     from port.weights import load_weights
-    from verify.checkpoint import write_checkpoint
+    from verify.to_tensorflow import write_checkpoint
 
     weights = load_weights(values.source)
     variables = tf_from_state_dict(weights.state_dict, weights.genotype)

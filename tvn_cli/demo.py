@@ -54,7 +54,7 @@ def _step(number: int, what: str) -> None:
 def _write_checkpoint(prefix: Path) -> None:
     from port.genotype import Genotype
     from port.names import table
-    from verify.checkpoint import write_checkpoint
+    from verify.to_tensorflow import write_checkpoint
     from verify.probes import probe_variables
 
     genotype = Genotype.load(MODEL)

@@ -63,7 +63,7 @@ def test_a_trained_checkpoint_comes_out_as_the_original_computes(tmp_path: Path)
 
 def test_the_originals_own_checkpoint_arrives_bit_for_bit(tmp_path: Path) -> None:
     with Original(small_genotype().to_json(), CLASSES, batch=1) as original:
-        original.initialize(seed=3)
+        original.initialize()
         values = original.values()
         source = original.save(str(tmp_path / "model.ckpt"), global_step=5)
     convert(source, SMALL, tmp_path / "w")
