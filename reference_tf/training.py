@@ -1,6 +1,5 @@
 """The original in training: loss, gradients, moving statistics and steps of an optimizer."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +94,10 @@ class Training:
         return float(loss)
 
     def _feeds(self, batch: Batch) -> dict[Tensor, Any]:
-        feeds = {self._original.video: batch.video, self._labels: batch.labels}
+        feeds: dict[Tensor, Any] = {
+            self._original.video: batch.video,
+            self._labels: batch.labels,
+        }
         if batch.kept is not None:
             dropout = self._original.layers.dropout_inputs
             assert dropout is not None  # there is one in every head that is trained
@@ -110,7 +112,5 @@ def _loss(kind: str, labels: Tensor, logits: Tensor) -> Tensor:
             tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         )
     return tf.reduce_mean(
-        tf.nn.sigmoid_cross_entropy_with_logits(
-            labels=tf.cast(labels, logits.dtype), logits=logits
-        )
+        tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(labels, logits.dtype), logits=logits)
     )

@@ -1,0 +1,137 @@
+"""A Tiny Video Network in PyTorch, one training step at a time."""
+
+import copy
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from port.model import TinyVideoNet
+from port.names import table
+from port.transfer import tf_from_state_dict, to_tf
+from verify.spec import Arrays
+from verify.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
+
+MakeOptimizer = Callable[[Mapping[str, nn.Parameter]], torch.optim.Optimizer]
+
+
+class TorchTrainer:
+    """A copy of `net`, in training mode and in `precision`.
+
+    Args:
+        net: the port.
+        precision: `float64` or `float32`.
+        loss: `softmax` or `sigmoid`, as in `reference_tf.Training`.
+        optimizer: from parameters, by their TensorFlow names, to an optimizer; `step` needs one.
+    """
+
+    def __init__(
+        self,
+        net: TinyVideoNet,
+        precision: str,
+        *,
+        loss: str = "softmax",
+        optimizer: MakeOptimizer | None = None,
+    ) -> None:
+        self._dtype = getattr(torch, precision)
+        self.net = copy.deepcopy(net).to(self._dtype).train()
+        # Its own probability stays: a wrong one is to show.
+        self._dropout = FedDropout(net.head.dropout.p)
+        self.net.head.dropout = self._dropout
+        self._loss = {"softmax": softmax_loss, "sigmoid": sigmoid_loss}[loss]
+        self._rows = table(net.genotype, net.num_classes)
+        parameters = dict(self.net.named_parameters())
+        self._parameters = {
+            row.tf_name: parameters[row.torch_key] for row in self._rows if row.trainable
+        }
+        self._optimizer = optimizer(self._parameters) if optimizer else None
+
+    def run(self, batch: TrainingBatch) -> Arrays:
+        """See `TrainingRunner`."""
+        before = {name: buffer.clone() for name, buffer in self.net.named_buffers()}
+        clips = self._clips(batch).requires_grad_()
+        # A wrong port may refuse; what it did not compute is reported as missing.
+        values: Arrays = {}
+        with suppress(RuntimeError, ValueError, IndexError):
+            logits, loss = self._forward(clips, batch)
+            values = self._statistics() | {LOGITS: _array(logits), LOSS: _array(loss)}
+            loss.backward()
+            values |= self._gradients()
+            values[INPUT_GRADIENT] = _array(_gradient(clips).movedim(1, -1))
+        self.net.zero_grad()
+        for name, buffer in self.net.named_buffers():
+            buffer.copy_(before[name])
+        return values
+
+    def step(self, batch: TrainingBatch) -> float:
+        """Update the weights once; return the loss before."""
+        assert self._optimizer is not None
+        self._optimizer.zero_grad()
+        _, loss = self._forward(self._clips(batch), batch)
+        loss.backward()
+        self._optimizer.step()
+        return loss.item()
+
+    def values(self) -> Arrays:
+        """Every variable's present value by TensorFlow name."""
+        return tf_from_state_dict(self.net.state_dict(), self.net.genotype)
+
+    def close(self) -> None:
+        """See `TrainingRunner`."""
+        self._parameters.clear()
+        del self.net
+
+    def _clips(self, batch: TrainingBatch) -> Tensor:
+        return torch.from_numpy(batch.clips).to(self._dtype).movedim(-1, 1).contiguous()
+
+    def _forward(self, clips: Tensor, batch: TrainingBatch) -> tuple[Tensor, Tensor]:
+        self._dropout.kept = None if batch.kept is None else torch.from_numpy(batch.kept)
+        logits = self.net(clips)
+        return logits, self._loss(logits, torch.from_numpy(batch.labels))
+
+    def _statistics(self) -> Arrays:
+        buffers = dict(self.net.named_buffers())
+        return {
+            row.tf_name: to_tf(buffers[row.torch_key], row)
+            for row in self._rows
+            if not row.trainable
+        }
+
+    def _gradients(self) -> Arrays:
+        return {
+            gradient_of(row.tf_name): to_tf(_gradient(self._parameters[row.tf_name]), row)
+            for row in self._rows
+            if row.trainable and self._parameters[row.tf_name].requires_grad
+        }
+
+
+class FedDropout(nn.Dropout):
+    """`nn.Dropout` with a mask from outside; without one, nothing is dropped."""
+
+    kept: Tensor | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape; the mask has it too."""
+        return input if self.kept is None else torch.where(self.kept, input / (1 - self.p), 0)
+
+
+def softmax_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the batch of the cross-entropy with one class a clip, `labels` `[B]`."""
+    return F.cross_entropy(logits, labels)
+
+
+def sigmoid_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over batch and classes of the cross-entropy with `labels` `[B, classes]`, 0 or 1."""
+    return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    """Zeros where the loss does not depend on it."""
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().numpy().copy()

@@ -1,0 +1,134 @@
+"""Tiny Video Networks as a `TrainingSpec`: `reference_tf` beside `port`, batch by batch."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from port.genotype import Genotype
+from port.model import TinyVideoNet
+from port.names import table
+from port.transfer import state_dict_from_tf
+from port.weights import Weights
+from verify.probes import probe_variables, probe_video
+from verify.runners.original_training import TensorFlowTrainer
+from verify.runners.pytorch_training import TorchTrainer
+from verify.training_spec import (
+    INPUT_GRADIENT,
+    LOGITS,
+    LOSS,
+    TrainingBatch,
+    TrainingSpec,
+    gradient_of,
+)
+
+# The published head's.
+KEEP_PROBABILITY = 0.5
+
+
+def tvn_training_spec(
+    genotype: Genotype,
+    *,
+    name: str = "tvn",
+    variables: Mapping[str, np.ndarray] | None = None,
+    net: TinyVideoNet | None = None,
+    num_classes: int = 50,
+    batches: int = 3,
+    batch: int = 2,
+    height: int | None = None,
+    width: int | None = None,
+    seed: int = 0,
+    loss: str = "softmax",
+    keep_probability: float = KEEP_PROBABILITY,
+    max_pool_predictions: bool = False,
+    about: Mapping[str, Any] | None = None,
+) -> TrainingSpec:
+    """The comparison of a TVN with its original in training.
+
+    Args:
+        genotype: the net.
+        name: what the report is headed with.
+        variables: the original's weights by TensorFlow name; seeded ones if None.
+        net: the port to judge; built from `variables` if None.
+        num_classes: used without `variables`.
+        batches: how many steps are compared, each from the same weights. Dropout is off in the
+            first, on in all others.
+        batch: clips a batch.
+        height: of the frames in pixels; the genotype's if None.
+        width: likewise.
+        seed: of the weights, where they are drawn, and of the batches.
+        loss: `softmax`, or `sigmoid` for clips of several labels.
+        keep_probability: the original's, where dropout is on.
+        max_pool_predictions: which head, where `net` is None.
+        about: more for the report.
+    """
+    if variables is None:
+        rows = table(genotype, num_classes)
+        variables = probe_variables({row.tf_name: row.tf_shape for row in rows}, seed)
+    if net is None:
+        weights = Weights(genotype, state_dict_from_tf(variables, genotype))
+        net = weights.build(
+            drop_rate=1 - keep_probability, max_pool_predictions=max_pool_predictions
+        )
+    size = (height or genotype.clip.image_size, width or genotype.clip.image_size)
+    options: dict[str, Any] = {
+        "genotype": genotype.to_json(),
+        "num_classes": net.num_classes,
+        "batch": batch,
+        "height": size[0],
+        "width": size[1],
+        "max_pool_predictions": net.max_pool_predictions,
+    }
+    shape = (batch, *size)
+    first = training_batch(net, shape, seed, loss)
+    others = [
+        training_batch(net, shape, seed + index, loss, keep_probability)
+        for index in range(1, batches)
+    ]
+    return TrainingSpec(
+        name=name,
+        values=value_names(net),
+        original=partial(TensorFlowTrainer, variables, loss=loss, **options),
+        port=partial(TorchTrainer, net, loss=loss),
+        batches=[first, *others],
+        about={
+            "input": list(first.clips.shape),
+            "batches": batches,
+            "loss": loss,
+            "keep_probability": keep_probability,
+            "seed": seed,
+            "genotype": genotype.to_dict(),
+        }
+        | dict(about or {}),
+    )
+
+
+def value_names(net: TinyVideoNet) -> list[str]:
+    """Everything that a step computes: forward, then backward from the loss."""
+    rows = table(net.genotype, net.num_classes)
+    moving = [row.tf_name for row in rows if not row.trainable]
+    trained = [gradient_of(row.tf_name) for row in rows if row.trainable]
+    return [*moving, LOGITS, LOSS, *reversed(trained), INPUT_GRADIENT]
+
+
+def training_batch(
+    net: TinyVideoNet,
+    shape: tuple[int, int, int],
+    seed: int,
+    loss: str,
+    keep_probability: float = 1.0,
+) -> TrainingBatch:
+    """A seeded batch of `shape` (clips, height, width); without dropout where all are kept."""
+    batch, height, width = shape
+    draw = np.random.default_rng((seed, batch, height, width, net.num_classes))
+    clips = probe_video(batch, net.genotype.clip.num_frames, height, width, seed)
+    if loss == "softmax":
+        labels = draw.integers(net.num_classes, size=batch)
+    else:
+        labels = draw.integers(2, size=(batch, net.num_classes)).astype(np.float32)
+    if keep_probability == 1:
+        return TrainingBatch(clips, labels)
+    frames = (net.out_frames,) if net.max_pool_predictions else ()
+    kept = draw.random((batch, *frames, net.num_features)) < keep_probability
+    return TrainingBatch(clips, labels, kept, keep_probability)
