@@ -6,6 +6,7 @@ logits, taps = port.capture(net, clips)  # clips [B, 3, T, H, W], RGB in [0, 1]
 
 from port.convert import convert
 from port.errors import InputError
+from port.export import export_onnx
 from port.factory import create_model
 from port.genotype import Genotype, list_models
 from port.model import TinyVideoNet
@@ -20,6 +21,7 @@ __all__ = [
     "capture",
     "convert",
     "create_model",
+    "export_onnx",
     "list_models",
     "load_weights",
     "save_weights",

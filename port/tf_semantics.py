@@ -1,6 +1,8 @@
 """TensorFlow's arithmetic where PyTorch's habits differ: constants and SAME padding."""
 
+import torch
 from torch import Tensor
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.nn import functional as F
 
 # The released code's `_BATCH_NORM_EPSILON`. PyTorch's default is the same; TensorFlow's is 1e-3.
@@ -19,7 +21,8 @@ VARIANCE_SCALING_CORRECTION = 1.3
 
 def same_output_size(size: int, stride: int) -> int:
     """How many outputs SAME padding gives for `size` inputs: their quotient, rounded up."""
-    return -(-size // stride)
+    # Not -(-size // stride): ONNX cuts a negative quotient off where Python rounds it down.
+    return (size + stride - 1) // stride
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -28,7 +31,8 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     Source: TensorFlow's "Notes on padding" in the `tf.nn` documentation. The odd element goes
     behind, and how many there are depends on the input's size.
     """
-    total = max((same_output_size(size, stride) - 1) * stride + kernel - size, 0)
+    # sym_max is max, and stays a formula where an export keeps the size open.
+    total = torch.sym_max((same_output_size(size, stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
 
@@ -38,6 +42,6 @@ def pad_same(
     """`x` `[N, C, H, W]` with SAME padding of `value`, ready for an operation that pads nothing."""
     top, bottom = same_padding(x.shape[-2], kernel[0], stride[0])
     left, right = same_padding(x.shape[-1], kernel[1], stride[1])
-    if top == bottom == left == right == 0:
+    if statically_known_true(top + bottom + left + right == 0):
         return x
     return F.pad(x, (left, right, top, bottom), value=value)

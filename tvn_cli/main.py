@@ -15,7 +15,9 @@ from port.errors import InputError
 COMMANDS = {
     "models": "list the published nets, their cost, and the paper's figures",
     "convert": "TensorFlow weights to a safetensors file, and back",
+    "inspect": "list what a file of TensorFlow weights holds",
     "verify": "compare the port with the original, layer by layer",
+    "export": "a weights file to ONNX",
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
 
