@@ -39,18 +39,25 @@ class Selection:
 
 
 def select(
-    found: Iterable[str], rows: Sequence[Row], *, use_ema: bool = False, prefix: str | None = None
+    found: Iterable[str],
+    rows: Sequence[Row],
+    *,
+    use_ema: bool = False,
+    prefix: str | None = None,
+    others: str | None = None,
 ) -> Selection:
     """Sort the names in a checkpoint into the model's variables and the rest.
 
     Names that no rule explains end up in `stored` under their own name, so that the strict check
-    of the transfer lists them; nothing is dropped here.
+    of the transfer lists them, unless `others` explains them all; nothing is dropped here.
 
     Args:
         found: the stored names.
         rows: the model's table.
         use_ema: read moving averages of the weights in place of the weights.
         prefix: what stands in front of every name; found by itself where all names share one.
+        others: why names that no rule explains are set aside, where the source is one that holds
+            such names by nature.
 
     Raises:
         InputError: several prefixes would do, or `use_ema` and there are no averages.
@@ -72,6 +79,8 @@ def select(
             set_aside[name] = "optimizer slot"
         elif variable.rpartition("/")[2] in BOOKKEEPING:
             set_aside[name] = BOOKKEEPING[variable.rpartition("/")[2]]
+        elif others is not None:
+            set_aside[name] = others
         else:
             stored[name] = name
     if use_ema:

@@ -1,47 +1,23 @@
 """The whole way of `tvn convert`: a source of TensorFlow weights in, a safetensors file out."""
 
-import hashlib
-import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
+from safetensors import safe_open
 
-from port.checkpoint_names import Selection, select
+from port.atomic import write_text
+from port.checkpoint_names import Selection
+from port.conversion import Conversion, combined_digest, digest, report_path, versions
 from port.errors import InputError
 from port.genotype import Genotype
 from port.names import Row, table
+from port.recognise import recognise, select_from
 from port.sources import Source, open_source
-from port.transfer import CLASSIFIER_BIAS, AnyGenotype, check_shapes, class_count
-from port.weights import DTYPES, Entry, as_bytes, stream_weights
+from port.transfer import CLASSIFIER_BIAS, AnyGenotype, check_shapes, class_count, to_tf
+from port.weights import DTYPES, Entry, stream_weights
 
-
-@dataclass(frozen=True)
-class Conversion:
-    """What was read, what became of it and what was left aside.
-
-    `digests` maps each TensorFlow variable to the SHA-256 of its values in TensorFlow's layout.
-    """
-
-    genotype: Genotype
-    rows: Sequence[Row]
-    selection: Selection
-    digests: dict[str, str]
-    about: dict[str, Any]
-
-    @property
-    def num_classes(self) -> int:
-        """How many classes the classifier has."""
-        return self.rows[-1].tf_shape[0]
-
-    @property
-    def num_parameters(self) -> int:
-        """Trainable values."""
-        return sum(int(np.prod(row.tf_shape)) for row in self.rows if row.trainable)
+AUTO = "auto"
 
 
 def convert(
@@ -55,9 +31,12 @@ def convert(
 ) -> Conversion:
     """Convert TensorFlow weights to a `.safetensors` file, which appears whole or not at all.
 
+    What was written is read back, permuted to TensorFlow's layout and compared with the source
+    before the file takes its name; the report beside it holds the digests of both.
+
     Args:
         source: a checkpoint or any other form that `open_source` knows.
-        genotype: the net the weights belong to.
+        genotype: the net the weights belong to; `auto` recognises a published one.
         output: the file to write.
         class_names: names to put into the header, one a class.
         use_ema: take the moving averages of the weights.
@@ -67,22 +46,31 @@ def convert(
         InputError: the source cannot be read, does not fit the net or holds NaN or infinity; the
             output cannot be written.
     """
-    genotype = Genotype.load(genotype)
     with open_source(source) as opened:
+        genotype = Genotype.load(recognise(opened, prefix) if genotype == AUTO else genotype)
         rows, selection = match(opened, genotype, use_ema=use_ema, prefix=prefix)
-        classes = rows[-1].tf_shape[0]
-        if class_names is not None and len(class_names) != classes:
-            raise InputError(f"{len(class_names)} class names for {classes} classes")
-        digests = {row.tf_name: _digest(opened, selection, row) for row in rows}
+        if class_names is not None and len(class_names) != rows[-1].tf_shape[0]:
+            raise InputError(f"{len(class_names)} class names, {rows[-1].tf_shape[0]} classes")
+        before = {row.tf_name: digest(_read(opened, selection, row)) for row in rows}
         about = {
             "class_names": list(class_names) if class_names else None,
             "source": opened.kind,
-            "source_sha256": combined_digest(digests),
+            "source_sha256": combined_digest(before),
             "versions": versions(),
         }
+        after: dict[str, str] = {}
+
+        def check(written: Path) -> None:
+            after.update(_digests_of_file(written, rows))
+            changed = [name for name, value in before.items() if after[name] != value]
+            if changed:
+                raise InputError(f"{output}: {changed} did not arrive as read; is the disk sound?")
+
         entries = [_entry(opened, selection, row) for row in rows]
-        stream_weights(output, genotype, entries, about)
-    return Conversion(genotype, rows, selection, digests, about)
+        stream_weights(output, genotype, entries, about, check)
+    conversion = Conversion(genotype, rows, selection, before, after, about)
+    write_text(report_path(output), conversion.to_json())
+    return conversion
 
 
 def read_variables(
@@ -102,10 +90,10 @@ def match(
     Raises:
         InputError: missing, unexpected and misshapen variables, all by name.
     """
-    # The names depend on the genotype alone, so the class count can wait until they are matched.
-    selection = select(source, table(genotype, 1), use_ema=use_ema, prefix=prefix)
-    shapes = {name: source.info(stored).shape for name, stored in selection.stored.items()}
     try:
+        # The names depend on the genotype alone: the class count can wait until they are matched.
+        selection = select_from(source, genotype, use_ema=use_ema, prefix=prefix)
+        shapes = {name: source.info(stored).shape for name, stored in selection.stored.items()}
         rows = table(genotype, class_count(shapes, CLASSIFIER_BIAS))
         check_shapes(shapes, {row.tf_name: row.tf_shape for row in rows})
     except InputError as error:
@@ -115,22 +103,6 @@ def match(
         if stored.dtype not in DTYPES:
             raise InputError(f"{source.path}: {stored.name} is of type {stored.dtype}, no float")
     return rows, selection
-
-
-def combined_digest(digests: dict[str, str]) -> str:
-    """One SHA-256 for all variables: of the lines `digest name`, in order of creation."""
-    lines = "".join(f"{digest} {name}\n" for name, digest in digests.items())
-    return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """The versions that made a file, for its record."""
-    return {
-        "tvn-port": metadata.version("tvn-port"),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-    }
 
 
 def _read(source: Source, selection: Selection, row: Row) -> np.ndarray:
@@ -143,14 +115,15 @@ def _read(source: Source, selection: Selection, row: Row) -> np.ndarray:
     return array
 
 
-def _digest(source: Source, selection: Selection, row: Row) -> str:
-    array = np.ascontiguousarray(_read(source, selection, row))
-    return hashlib.sha256(as_bytes(array)).hexdigest()
-
-
 def _entry(source: Source, selection: Selection, row: Row) -> Entry:
     stored = source.info(selection.stored[row.tf_name])
     shape = tuple(row.tf_shape[axis] for axis in row.layout.axes)
     return Entry(
         row.torch_key, stored.dtype, shape, lambda: row.layout.to_torch(source[stored.name])
     )
+
+
+def _digests_of_file(path: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """The digest of every variable as a weights file holds it, in TensorFlow's layout."""
+    with safe_open(path, framework="pt") as file:
+        return {row.tf_name: digest(to_tf(file.get_tensor(row.torch_key), row)) for row in rows}

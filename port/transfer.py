@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from port.genotype import Genotype
 from port.names import Row, table
 
 CLASSIFIER_BIAS = "dense/bias"
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 AnyGenotype = Genotype | Mapping[str, Any] | str | Path
 
 
@@ -53,12 +55,18 @@ def tf_from_state_dict(
 
 def to_torch(array: np.ndarray, row: Row) -> Tensor:
     """One variable as a tensor of its own memory."""
-    return torch.from_numpy(row.layout.to_torch(array).copy())
+    permuted = row.layout.to_torch(array).copy()
+    if permuted.dtype == BFLOAT16:  # a type of ml_dtypes, which torch does not take as it is
+        return torch.from_numpy(permuted.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(permuted)
 
 
 def to_tf(tensor: Tensor, row: Row) -> np.ndarray:
     """One tensor as an array of its own memory."""
-    return row.layout.to_tf(tensor.detach().cpu().numpy()).copy()
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        return row.layout.to_tf(tensor.view(torch.int16).numpy().view(BFLOAT16)).copy()
+    return row.layout.to_tf(tensor.numpy()).copy()
 
 
 def class_count(shapes: Mapping[str, Sequence[int]], bias: str) -> int:

@@ -125,9 +125,16 @@ def save_weights(
 
 
 def stream_weights(
-    path: str | Path, genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, Any]
+    path: str | Path,
+    genotype: Genotype,
+    entries: Sequence[Entry],
+    about: Mapping[str, Any],
+    check: Callable[[Path], None] = lambda written: None,
 ) -> None:
-    """Write tensors one after the other, each read only when its turn has come."""
+    """Write tensors one after the other, each read only when its turn has come.
+
+    `check` is shown the file before it takes its name; if it raises, there is no file.
+    """
     metadata = {"format": FORMAT, "genotype": genotype.to_json(), "about": json.dumps(about)}
     header: dict[str, Any] = {"__metadata__": metadata}
     offset = 0
@@ -144,6 +151,8 @@ def stream_weights(
         file.write(struct.pack("<Q", len(text)) + text)
         for entry in entries:
             file.write(as_bytes(entry.read()))
+        file.flush()
+        check(Path(file.name))
 
 
 def as_bytes(array: np.ndarray) -> memoryview:

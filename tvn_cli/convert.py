@@ -1,6 +1,5 @@
 """`tvn convert`: TensorFlow weights to safetensors, or back with --to_tensorflow."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,14 +8,16 @@ from absl import flags
 from port.errors import InputError
 from tvn_cli.main import no_arguments, required
 
-USAGE = """tvn convert --model=M --source=PATH --output=W.safetensors
-tvn convert --to_tensorflow --source=W.safetensors --output=PREFIX"""
+USAGE = """tvn convert --source=PATH --output=W.safetensors [--model=M]
+tvn convert --to_tensorflow --source=W.safetensors --output=PREFIX
+tvn convert --to_tensorflow --format=saved_model --source=W.safetensors --output=DIR"""
 
 
 def define(values: flags.FlagValues) -> None:
     """Declare the flags."""
     text, switch = flags.DEFINE_string, flags.DEFINE_bool
-    text("model", None, "a published name or a genotype JSON file", flag_values=values)
+    text("model", "auto", "a published name or a genotype JSON file; auto recognises a published "
+         "net by its variables", flag_values=values)  # fmt: skip
     text("source", None, "a TensorFlow checkpoint (prefix, .index or folder), SavedModel, "
          "TF-Hub module, .tar.gz of one, or .npz", flag_values=values)  # fmt: skip
     text("output", None, "the file to write (with --to_tensorflow: the checkpoint's prefix)",
@@ -26,7 +27,14 @@ def define(values: flags.FlagValues) -> None:
     text("prefix", None, "what stands in front of every name in the source; found by itself "
          "where only one will do", flag_values=values)  # fmt: skip
     switch("use_ema", False, "take the moving averages of the weights", flag_values=values)
-    switch("to_tensorflow", False, "write a TensorFlow 1 checkpoint from a .safetensors file",
+    switch("to_tensorflow", False, "the other way: from a .safetensors file to TensorFlow",
+           flag_values=values)  # fmt: skip
+    flags.DEFINE_enum("format", "checkpoint", ["checkpoint", "saved_model"],
+                      "what --to_tensorflow writes", flag_values=values)  # fmt: skip
+    for name in ("height", "width"):
+        flags.DEFINE_integer(name, None, "of a SavedModel's frames in pixels; the net's own if "
+                             "left out", lower_bound=1, flag_values=values)  # fmt: skip
+    switch("max_pool_predictions", False, "a SavedModel with the head that pools over frames",
            flag_values=values)  # fmt: skip
     switch("json", False, "print the summary as JSON", flag_values=values)
 
@@ -39,53 +47,56 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 
 def _to_torch(values: flags.FlagValues) -> int:
+    from port.conversion import report_path
     from port.convert import convert
-    from port.genotype import Genotype
 
-    required(values, "model")
     conversion = convert(
         values.source,
-        Genotype.load(values.model),
+        values.model,
         values.output,
         class_names=_class_names(values.class_names),
         use_ema=values.use_ema,
         prefix=values.prefix,
     )
-    set_aside = conversion.selection.set_aside
     if values.json:
-        summary = {
-            "output": values.output,
-            "num_classes": conversion.num_classes,
-            "variables": len(conversion.rows),
-            "parameters": conversion.num_parameters,
-            "prefix": conversion.selection.prefix,
-            "set_aside": set_aside,
-            **conversion.about,
-        }
-        print(json.dumps(summary, indent=1))
+        print(conversion.to_json())
         return 0
     print(
         f"{values.output}: {len(conversion.rows)} variables, {conversion.num_parameters:,} "
         f"parameters, {conversion.num_classes} classes, from a {conversion.about['source']}"
     )
-    if conversion.selection.prefix:
-        print(f"names stand under {conversion.selection.prefix!r} there")
-    if set_aside:
-        print(f"set aside, {len(set_aside)} tensors that are no part of the model:")
-        for name, why in set_aside.items():
+    selection = conversion.selection
+    if selection.prefix:
+        print(f"names stand under {selection.prefix!r} there")
+    if selection.set_aside:
+        print(f"set aside, {len(selection.set_aside)} tensors that are no part of the model:")
+        for name, why in selection.set_aside.items():
             print(f"  {name}: {why}")
+    print(f"{report_path(values.output)}: what went where, with digests before and after")
     return 0
 
 
 def _to_tensorflow(values: flags.FlagValues) -> int:
     from port.transfer import tf_from_state_dict
     from port.weights import load_weights
-    from verify.to_tensorflow import write_checkpoint
+    from verify.to_tensorflow import write_checkpoint, write_saved_model
 
     weights = load_weights(values.source)
     variables = tf_from_state_dict(weights.state_dict, weights.genotype)
-    write_checkpoint(values.output, weights.genotype, variables)
-    print(f"{values.output}: {len(variables)} variables, a TensorFlow 1 checkpoint")
+    if values.format == "saved_model":
+        write_saved_model(
+            values.output,
+            weights.genotype,
+            variables,
+            height=values.height,
+            width=values.width,
+            max_pool_predictions=values.max_pool_predictions,
+        )
+        what = "a SavedModel (serving_default: video [batch, frames, H, W, 3] to logits)"
+    else:
+        write_checkpoint(values.output, weights.genotype, variables)
+        what = "a TensorFlow 1 checkpoint"
+    print(f"{values.output}: {len(variables)} variables, {what}")
     return 0
 
 

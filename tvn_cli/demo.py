@@ -54,8 +54,8 @@ def _step(number: int, what: str) -> None:
 def _write_checkpoint(prefix: Path) -> None:
     from port.genotype import Genotype
     from port.names import table
-    from verify.to_tensorflow import write_checkpoint
     from verify.probes import probe_variables
+    from verify.to_tensorflow import write_checkpoint
 
     genotype = Genotype.load(MODEL)
     shapes = {row.tf_name: row.tf_shape for row in table(genotype, CLASSES)}

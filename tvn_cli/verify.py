@@ -82,7 +82,8 @@ def _writable_outputs(values: flags.FlagValues) -> dict[Path, str]:
 
 
 def _spec(values: flags.FlagValues) -> "PortSpec":
-    from port.convert import read_variables, versions
+    from port.conversion import versions
+    from port.convert import read_variables
     from port.genotype import Genotype
     from port.transfer import tf_from_state_dict
     from port.weights import load_weights

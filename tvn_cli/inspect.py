@@ -1,0 +1,88 @@
+"""`tvn inspect`: what a source of TensorFlow weights holds, and what it would be taken for."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from absl import flags
+
+from port.errors import InputError
+
+if TYPE_CHECKING:
+    from port.sources import Source
+
+USAGE = "tvn inspect [--json] [--nostatistics] PATH"
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declare the flags."""
+    flags.DEFINE_bool("json", False, "print JSON", flag_values=values)
+    flags.DEFINE_bool("statistics", True, "read every tensor for its statistics",
+                      flag_values=values)  # fmt: skip
+    flags.DEFINE_string("prefix", None, "what stands in front of every name in the source",
+                        flag_values=values)  # fmt: skip
+
+
+def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """List the tensors."""
+    from port.sources import open_source
+
+    if len(arguments) != 1:
+        raise InputError("inspect takes one path: tvn inspect PATH")
+    with open_source(arguments[0]) as source:
+        taken_for = _taken_for(source, values.prefix)
+        tensors = [_tensor(source, name, values.statistics) for name in source]
+        kind = source.kind
+    if values.json:
+        about = {"path": arguments[0], "kind": kind, "taken_for": taken_for}
+        print(json.dumps(about | {"tensors": tensors}, indent=1))
+    else:
+        _print(tensors)
+        print(f"{arguments[0]}: a {kind} of {len(tensors)} tensors, {taken_for}")
+    return 0
+
+
+def _taken_for(source: "Source", prefix: str | None) -> str:
+    from port.recognise import recognise
+
+    try:
+        return f"taken for {recognise(source, prefix)}"
+    except InputError as error:
+        return str(error).removeprefix(f"{source.path}: ")
+
+
+def _tensor(source: "Source", name: str, statistics: bool) -> dict[str, Any]:
+    from port.sources.summary import summarize
+
+    tensor = asdict(source.info(name))
+    if statistics:
+        figures = asdict(summarize(source[name]))
+        # JSON knows no NaN, which stands for "no finite value to tell of".
+        tensor |= {key: None if value != value else value for key, value in figures.items()}
+    return tensor
+
+
+def _print(tensors: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    figures = [key for key in ("minimum", "maximum", "mean", "std") if key in tensors[0]]
+    table.add_column("tensor", no_wrap=True)
+    for heading in ("dtype", "shape", "bytes", *figures):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("")
+    for tensor in tensors:
+        bad = f"{tensor['nonfinite']} NaN or infinite" if tensor.get("nonfinite") else ""
+        table.add_row(
+            tensor["name"],
+            tensor["dtype"],
+            "×".join(map(str, tensor["shape"])) or "scalar",
+            f"{tensor['nbytes']:,}",
+            *("–" if tensor[key] is None else f"{tensor[key]:.4g}" for key in figures),
+            bad,
+        )
+    console = Console()
+    # A pipe has no width that rows must be cut to.
+    (console if console.is_terminal else Console(width=200)).print(table)
