@@ -145,11 +145,13 @@ class Genotype:
     def to_dict(self) -> dict[str, Any]:
         """The released code's own field names; `from_dict` gives the same genotype back."""
         data = {name: value for name, value in asdict(self).items() if value is not None}
+        data |= {name: list(value) for name, value in data.items() if isinstance(value, tuple)}
         for block in data["blocks"]:
             for name, json_name in _JSON_NAMES.items():
                 block[json_name] = block.pop(name)
-            if block["inputs"] is None:
-                del block["inputs"]
+            inputs = block.pop("inputs")
+            if inputs is not None:
+                block["inputs"] = list(inputs)
         return data
 
     def to_json(self) -> str:

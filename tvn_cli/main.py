@@ -59,7 +59,8 @@ def main(argv: Sequence[str]) -> int:
     except (flags.Error, InputError) as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
-        return _refuse("interrupted")
+        print("tvn: interrupted", file=sys.stderr)
+        return 130  # what shells report for Ctrl-C
 
 
 def no_arguments(arguments: Sequence[str]) -> None:

@@ -1,0 +1,71 @@
+"""`tvn verify`: exit status, table, reports, and what it makes of wrong weights."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import port
+from tests.tvn_cli.run import tvn
+
+
+@pytest.fixture
+def weights(checkpoint: Path, genotype_file: Path, tmp_path: Path) -> Path:
+    """The checkpoint, converted."""
+    port.convert(checkpoint, genotype_file, tmp_path / "w.safetensors")
+    return tmp_path / "w.safetensors"
+
+
+def test_right_weights_pass_with_a_row_a_tap_and_reports(
+    weights: Path,
+    checkpoint: Path,
+    genotype_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = tmp_path / "report"
+    flags = [f"--model={genotype_file}", f"--source={checkpoint}", f"--weights={weights}"]
+    done = tvn(capsys, "verify", *flags, f"--report={report}", f"--json={tmp_path / 'r.json'}")
+    assert done.status == 0
+    data = json.loads((report / "report.json").read_text())
+    assert data == json.loads((tmp_path / "r.json").read_text())
+    assert data["passed"] is True and data["first_failure"] is None
+    names = [tap["name"] for tap in data["taps"]]
+    table = [line.split()[0] for line in done.out.splitlines() if " same" in line]
+    assert [name for name in table if name in names] == names
+    assert "PASSED" in done.out.splitlines()[-1]
+    assert "passed" in (report / "report.html").read_text()
+
+
+def test_wrong_weights_fail_with_status_1_and_the_layers_name(
+    weights: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = port.load_weights(weights)
+    wrong = dict(right.state_dict)
+    key = "blocks.1.0.path.spatial.conv.weight"
+    wrong[key] = wrong[key].transpose(2, 3).contiguous()
+    port.save_weights(weights, right.genotype, wrong, right.about)
+    flags = (f"--source={checkpoint}", f"--weights={weights}", f"--json={tmp_path / 'r.json'}")
+    done = tvn(capsys, "verify", *flags)
+    assert done.status == 1
+    layer = "Block-1-0/STConvs/depthwise_conv2d"
+    assert "FAILED" in done.out and f"first at {layer}" in done.out
+    assert json.loads((tmp_path / "r.json").read_text())["first_failure"] == layer
+
+
+def test_weights_alone_and_a_model_alone_will_do(
+    weights: Path, genotype_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tvn(capsys, "verify", f"--weights={weights}").status == 0
+    assert tvn(capsys, "verify", f"--model={genotype_file}", "--max_pool_predictions").status == 0
+
+
+def test_weights_of_another_class_count_than_the_source_are_refused(
+    weights: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = port.load_weights(weights)
+    cut = {k: v[:5].contiguous() if "dense" in k else v for k, v in right.state_dict.items()}
+    port.save_weights(weights, right.genotype, cut)
+    refused = tvn(capsys, "verify", f"--source={checkpoint}", f"--weights={weights}")
+    assert refused.status == 2
+    assert "5 classes" in refused.err
