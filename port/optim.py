@@ -1,7 +1,7 @@
 """TensorFlow 1's optimizers and moving averages, where PyTorch's own compute something else.
 
 Sources: TensorFlow's `core/kernels/training_ops.cc`, and `rmsprop.py`, `adam.py` and
-`moving_averages.py` in its `python/training`; the differences one by one: `docs/training_parity.md`.
+`moving_averages.py` in its `python/training`; the differences: `docs/training_parity.md`.
 `MomentumOptimizer` needs nothing here: it is `torch.optim.SGD`.
 """
 
