@@ -47,7 +47,7 @@ class Fault:
             undo()
 
 
-def _as_class(wrong: type[nn.Module]) -> Plant:
+def as_class(wrong: type[nn.Module]) -> Plant:
     """Let the module behave as `wrong`, a class with the same attributes."""
 
     def plant(module: nn.Module) -> Callable[[], None]:
@@ -62,7 +62,7 @@ def _as_class(wrong: type[nn.Module]) -> Plant:
     return plant
 
 
-def _with_values(**change: Callable[[Any], object]) -> Plant:
+def with_values(**change: Callable[[Any], object]) -> Plant:
     """Set attributes to new values; those of parameters and buffers, in place."""
 
     def plant(module: nn.Module) -> Callable[[], None]:
@@ -145,36 +145,36 @@ def _sees_time(name: str, module: nn.Module) -> bool:
 
 
 FAULTS = (
-    Fault("padding on the other side", _is_padded_conv, _as_class(_PaddedOtherSide)),
+    Fault("padding on the other side", _is_padded_conv, as_class(_PaddedOtherSide)),
     Fault(
         "depthwise padding on the other side",
         _is(DepthwiseConv2d),
-        _as_class(_DepthwisePaddedOtherSide),
+        as_class(_DepthwisePaddedOtherSide),
     ),
-    Fault("padding counted in averages", _averages, _as_class(_PaddingCounted)),
-    Fault("batch-norm epsilon 1e-3", _is(BatchNorm), _with_values(eps=lambda module: 1e-3)),
+    Fault("padding counted in averages", _averages, as_class(_PaddingCounted)),
+    Fault("batch-norm epsilon 1e-3", _is(BatchNorm), with_values(eps=lambda module: 1e-3)),
     Fault(
         "depthwise kernel transposed",
         _is(DepthwiseConv2d),
-        _with_values(weight=lambda module: module.weight.transpose(2, 3).clone()),
+        with_values(weight=lambda module: module.weight.transpose(2, 3).clone()),
     ),
     Fault(
         "gamma and beta swapped",
         _is(BatchNorm),
-        _with_values(
+        with_values(
             weight=lambda module: module.bias.clone(), bias=lambda module: module.weight.clone()
         ),
     ),
-    Fault("missing ReLU", _is(nn.ReLU), _as_class(_Missing)),
+    Fault("missing ReLU", _is(nn.ReLU), as_class(_Missing)),
     Fault(
         "squeeze-and-excitation over a frame instead of a clip",
         _sees_time,
-        _with_values(frames=lambda module: 1),
+        with_values(frames=lambda module: 1),
     ),
-    Fault("hard-swish without the cap", _is(HardSwish), _as_class(_Uncapped)),
+    Fault("hard-swish without the cap", _is(HardSwish), as_class(_Uncapped)),
     Fault(
         "temporal kernel reversed",
         _is(TemporalConv),
-        _with_values(weight=lambda module: module.weight.flip(2)),
+        with_values(weight=lambda module: module.weight.flip(2)),
     ),
 )
