@@ -46,8 +46,8 @@ def export_onnx(
     Raises:
         InputError: also where the file cannot be written.
     """
-    model = to_onnx(net, height=height, width=width, dynamic_size=dynamic_size, about=about)
-    with writing(path) as file:
+    with writing(path) as file:  # opened first: what cannot be written is refused at once
+        model = to_onnx(net, height=height, width=width, dynamic_size=dynamic_size, about=about)
         file.write(model.SerializeToString())
 
 

@@ -38,6 +38,7 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
             port32=stack.enter_context(closing(spec.port("float32"))),
             inputs=spec.inputs,
             other_weights=spec.other_weights,
+            isolates=spec.isolates,
         )
         for index, stage in enumerate(spec.stages):
             still_read = {name for later in spec.stages[index + 1 :] for name in later.reads}
@@ -60,10 +61,11 @@ class _Comparison:
         port32: PortRunner,
         inputs: Mapping[str, np.ndarray],
         other_weights: Mapping[str, tuple[str, ...]],
+        isolates: bool,
     ) -> None:
         self.original64, self.original32 = original64, original32
         self.port64, self.port32 = port64, port32
-        self.other_weights = other_weights
+        self.other_weights, self.isolates = other_weights, isolates
         self.carried: dict[str, Arrays] = {
             side: dict(inputs) for side in ("original64", "original32", "port64", "port32")
         }
@@ -85,7 +87,7 @@ class _Comparison:
         self._carry("original32", original32, still_read)
         del truth
         seen |= original32
-        isolated = self._isolated(stage, seen)
+        isolated = self._isolated(stage, seen) if self.isolates else {}
         for name in stage.taps:
             yield TapReport(
                 name,
@@ -93,6 +95,7 @@ class _Comparison:
                 accumulated.get(name),
                 isolated.get(name),
                 self.other_weights.get(name, ()),
+                self.isolates,
             )
 
     def _stream(

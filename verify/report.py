@@ -17,6 +17,7 @@ class TapReport:
 
     `other_weights`: the layer's variables that are not the original's bit for bit. They count
     even where no input that was tried shows the difference, as behind a channel that is dead.
+    `isolates` is False where no layer was judged alone, because this port's cannot be.
     """
 
     name: str
@@ -24,17 +25,18 @@ class TapReport:
     accumulated: Verdict | None
     isolated: Verdict | None
     other_weights: tuple[str, ...] = ()
+    isolates: bool = True
 
     @property
     def passed(self) -> bool:
         """Both verdicts hold, from the input on and for the layer alone, on the same weights."""
-        verdicts = (self.accumulated, self.isolated)
-        return not self.other_weights and all(v is not None and v.passed for v in verdicts)
+        return not self.reason
 
     @property
     def reason(self) -> str:
         """Why it failed, in a few words; empty if it passed."""
-        for how, verdict in (("isolated", self.isolated), ("accumulated", self.accumulated)):
+        alone = {"isolated": self.isolated} if self.isolates else {}
+        for how, verdict in (alone | {"accumulated": self.accumulated}).items():
             if verdict is None:
                 return "the port did not compute it"
             if not verdict.same_function:

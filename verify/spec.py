@@ -65,7 +65,8 @@ class PortSpec:
 
     `original` and `port` make a runner for `float64` or `float32`; `inputs` are what the first
     stages read, as float32; `other_weights` names, by tap, the variables whose values in the port
-    are not the original's, bit for bit; `about` goes into the report.
+    are not the original's, bit for bit; `about` goes into the report; `isolates` is False of a
+    port whose layers cannot be run one by one.
     """
 
     name: str
@@ -75,3 +76,4 @@ class PortSpec:
     inputs: Mapping[str, np.ndarray]
     other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    isolates: bool = True

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -76,7 +77,7 @@ def tvn_spec(
         name=name,
         stages=_stages(genotype, net.max_pool_predictions),
         original=partial(TensorFlowRunner, variables, **options),
-        port=partial(_port_runner, net, batch),
+        port=TvnPort(net, batch),
         inputs={VIDEO: video.reshape(*leading, *video.shape[2:])},
         other_weights=_other_weights(variables, net),
         about={"input": list(video.shape), "seed": seed, "genotype": genotype.to_dict()}
@@ -96,9 +97,17 @@ def _other_weights(
     return other
 
 
-def _port_runner(net: TinyVideoNet, batch: int, precision: str) -> TorchRunner:
-    net = copy.deepcopy(net).eval()
-    return TorchRunner(net, _calls(net, batch), precision)
+@dataclass(frozen=True)
+class TvnPort:
+    """Makes runners of a net that is fed `batch` clips; the net itself stays as it is."""
+
+    net: TinyVideoNet
+    batch: int
+
+    def __call__(self, precision: str) -> TorchRunner:
+        """A runner of a copy."""
+        net = copy.deepcopy(self.net).eval()
+        return TorchRunner(net, stage_calls(net, self.batch), precision)
 
 
 def _stages(genotype: Genotype, max_pool_predictions: bool) -> list[Stage]:
@@ -119,13 +128,11 @@ def _stages(genotype: Genotype, max_pool_predictions: bool) -> list[Stage]:
     return [*stages, Stage("head", (outputs[-1],), tuple(tapped_modules(net.head)))]
 
 
-def _calls(net: TinyVideoNet, batch: int) -> dict[str, StageCall]:
+def stage_calls(net: TinyVideoNet, batch: int) -> dict[str, StageCall]:
     """How each stage of `net` is run on what it reads."""
 
     def streams(given: Mapping[str, Tensor]) -> None:
-        clips = given[VIDEO]
-        if net.genotype.input_streams is None:
-            clips = clips.unflatten(0, (batch, -1)).transpose(1, 2)
+        clips = as_clips(given[VIDEO], net.genotype, batch)
         for stream in net.streams:
             stream(clips)
 
@@ -137,6 +144,13 @@ def _calls(net: TinyVideoNet, batch: int) -> dict[str, StageCall]:
         repeat.name: on_only_value(repeat) for block in net.blocks for repeat in _repeats(block)
     }
     return calls | {"head": on_only_value(lambda x: net.head(net.as_clips(x)))}
+
+
+def as_clips(video: Tensor, genotype: Genotype, batch: int) -> Tensor:
+    """What the original's nets take, channels brought forward, as clips `[B, 3, T, H, W]`."""
+    if genotype.input_streams is None:
+        return video.unflatten(0, (batch, -1)).transpose(1, 2)
+    return video
 
 
 def _repeats(block: nn.Module) -> list[Block]:

@@ -45,11 +45,12 @@ class DepthwiseConv2d(nn.Module):
         super().__init__()
         self.kernel, self.stride = (kernel, kernel), (stride, stride)
         self.weight = nn.Parameter(torch.empty(width, 1, kernel, kernel))
+        self.bias: nn.Parameter | None = None  # only a folded batch norm gives it one
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, C, H, W]` to `[N, C, ceil(H / stride), ceil(W / stride)]`."""
         x = pad_same(x, self.kernel, self.stride)
-        return F.conv2d(x, self.weight, None, self.stride, groups=len(self.weight))
+        return F.conv2d(x, self.weight, self.bias, self.stride, groups=len(self.weight))
 
     def reset_parameters(self) -> None:
         """Initialise as published, where the fan-in counts all channels' weights."""

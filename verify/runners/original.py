@@ -1,6 +1,6 @@
 """The original TensorFlow graph as a runner."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,19 @@ class TensorFlowRunner:
 
     def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
         """See `OriginalRunner`."""
-        feeds = self._feeds(self._original.reads(tap), seen)
+        feeds = self._feeds(self._reads(tap, seen), seen)
         return self._original.run(feeds, [tap])[tap]
 
     def close(self) -> None:
         """See `OriginalRunner`."""
         self._original.close()
 
-    def _feeds(self, names: tuple[str, ...], given: Mapping[str, np.ndarray]) -> Arrays:
+    def _reads(self, tap: str, seen: Container[str]) -> set[str]:
+        """The nearest taps in front of a layer that were seen: a port may merge layers into one."""
+        reads = set[str]()
+        for name in self._original.reads(tap):
+            reads |= {name} if name in seen else self._reads(name, seen)
+        return reads
+
+    def _feeds(self, names: Iterable[str], given: Mapping[str, np.ndarray]) -> Arrays:
         return {name: given[name].astype(self._precision, copy=False) for name in names}

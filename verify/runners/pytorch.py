@@ -21,11 +21,18 @@ class TorchRunner:
         model: with taps as in `port.capture`, in evaluation mode.
         calls: how each stage is run, by the stage's name.
         precision: `float64` or `float32`.
+        memory_format: of the images that stages read, and so of what they compute.
     """
 
-    def __init__(self, model: nn.Module, calls: Mapping[str, StageCall], precision: str) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        calls: Mapping[str, StageCall],
+        precision: str,
+        memory_format: torch.memory_format = torch.contiguous_format,
+    ) -> None:
         self._dtype = {"float64": torch.float64, "float32": torch.float32}[precision]
-        self._calls = calls
+        self._calls, self._memory_format = calls, memory_format
         self._modules = port.taps.tapped_modules(model.to(self._dtype))
 
     def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray], see: See) -> None:
@@ -65,13 +72,16 @@ class TorchRunner:
         self._modules, self._calls = {}, {}
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return from_nhwc(array).to(self._dtype)
+        tensor = from_nhwc(array).to(self._dtype)
+        return tensor.contiguous(memory_format=self._memory_format) if tensor.ndim == 4 else tensor
 
 
 def to_nhwc(tensor: Tensor) -> np.ndarray:
     """A tensor in the original's layout: channels last, in a copy of its own."""
     if tensor.ndim > 3:
         tensor = tensor.movedim(1, -1)
+    if tensor.dtype == torch.bfloat16:  # of which numpy knows nothing
+        tensor = tensor.float()
     return tensor.detach().numpy().copy()
 
 
