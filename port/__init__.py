@@ -4,7 +4,7 @@ net = port.create_model("tvn1", weights="tvn1.safetensors").eval()
 logits, taps = port.capture(net, clips)  # clips [B, 3, T, H, W], RGB in [0, 1]
 """
 
-from port.convert import convert
+from port.converter import convert
 from port.errors import InputError
 from port.export import export_onnx
 from port.factory import create_model

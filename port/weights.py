@@ -6,12 +6,15 @@ tensor after tensor, because the library's writer wants all of them in memory tw
 
 import json
 import math
+import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -82,6 +85,11 @@ class Entry:
     shape: tuple[int, ...]
     read: Callable[[], np.ndarray]
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return math.prod(self.shape) * DTYPES[self.dtype][1]
+
 
 def load_weights(path: str | Path) -> Weights:
     """Read a weights file.
@@ -121,38 +129,84 @@ def save_weights(
         )
         for key, tensor in state_dict.items()
     ]
-    stream_weights(path, genotype, entries, about or {})
+    stream_weights(path, genotype, entries, lambda: about or {})
 
 
 def stream_weights(
     path: str | Path,
     genotype: Genotype,
     entries: Sequence[Entry],
-    about: Mapping[str, Any],
-    check: Callable[[Path], None] = lambda written: None,
+    about: Callable[[], Mapping[str, Any]],
+    check: Callable[[Entry, np.ndarray], None] | None = None,
 ) -> None:
-    """Write tensors one after the other, each read only when its turn has come.
+    """Write tensors in order, each read when its turn has come and let go when it is written.
 
-    `check` is shown the file before it takes its name; if it raises, there is no file.
+    Args:
+        path: the file, which appears whole or not at all.
+        genotype: goes into the header.
+        entries: the tensors. Two at a time are being read, so that one is read and permuted while
+            another is written.
+        about: what else goes into the header; asked before the first tensor is read and after the
+            last one. The second answer is kept, and its JSON must be as long as the first.
+        check: is shown every tensor as it is read back from the disk; if it raises, there is no
+            file.
+
+    Raises:
+        InputError: a type that cannot be stored, or the file cannot be written.
     """
+    header = _header(genotype, entries, about())
+    with writing(path) as file, ThreadPoolExecutor(2) as pool:
+        file.write(header)
+        for array in _ahead(pool, [entry.read for entry in entries]):
+            file.write(as_bytes(array))
+        final = _header(genotype, entries, about())
+        assert len(final) == len(header), "the header's length was settled before the data"
+        file.seek(0)
+        file.write(final)
+        file.flush()
+        if check is not None:
+            syncing = pool.submit(os.fsync, file.fileno())
+            for entry, array in zip(entries, _read_back(file, len(header), entries), strict=True):
+                check(entry, array)
+            syncing.result()
+
+
+def _header(genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, Any]) -> bytes:
+    """The length and the JSON text that stand in front of the data."""
     metadata = {"format": FORMAT, "genotype": genotype.to_json(), "about": json.dumps(about)}
     header: dict[str, Any] = {"__metadata__": metadata}
     offset = 0
     for entry in entries:
         if entry.dtype not in DTYPES:
             raise InputError(f"{entry.key}: weights of type {entry.dtype} cannot be stored")
-        name, item_size = DTYPES[entry.dtype]
-        end = offset + math.prod(entry.shape) * item_size
-        header[entry.key] = {"dtype": name, "shape": entry.shape, "data_offsets": [offset, end]}
+        end = offset + entry.size
+        header[entry.key] = {
+            "dtype": DTYPES[entry.dtype][0],
+            "shape": entry.shape,
+            "data_offsets": [offset, end],
+        }
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # the data starts at a multiple of eight
-    with writing(path) as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for entry in entries:
-            file.write(as_bytes(entry.read()))
-        file.flush()
-        check(Path(file.name))
+    return struct.pack("<Q", len(text)) + text
+
+
+def _ahead(pool: Executor, calls: Sequence[Callable[[], np.ndarray]]) -> Iterator[np.ndarray]:
+    """The results of `calls` in order, one call computed ahead of the one that is asked for."""
+    futures = deque(pool.submit(call) for call in calls[:2])
+    for call in (*calls[2:], None, None):
+        if futures:
+            yield futures.popleft().result()
+        if call is not None:
+            futures.append(pool.submit(call))
+
+
+def _read_back(file: BinaryIO, start: int, entries: Sequence[Entry]) -> Iterator[np.ndarray]:
+    file.seek(start)
+    for entry in entries:
+        data = np.empty(entry.size, np.uint8)
+        file.readinto(data)  # type: ignore[attr-defined]
+        yield data.view(entry.dtype).reshape(entry.shape)
 
 
 def as_bytes(array: np.ndarray) -> memoryview:

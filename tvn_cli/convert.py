@@ -48,7 +48,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 def _to_torch(values: flags.FlagValues) -> int:
     from port.conversion import report_path
-    from port.convert import convert
+    from port.converter import convert
 
     conversion = convert(
         values.source,

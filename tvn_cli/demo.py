@@ -66,7 +66,7 @@ def _classify(checkpoint: Path, weights: Path) -> None:
     import torch
 
     import port
-    from port.convert import read_variables
+    from port.converter import read_variables
     from verify.original import import_original
     from verify.probes import probe_video
 

@@ -83,7 +83,7 @@ def _writable_outputs(values: flags.FlagValues) -> dict[Path, str]:
 
 def _spec(values: flags.FlagValues) -> "PortSpec":
     from port.conversion import versions
-    from port.convert import read_variables
+    from port.converter import read_variables
     from port.genotype import Genotype
     from port.transfer import tf_from_state_dict
     from port.weights import load_weights

@@ -89,7 +89,7 @@ def test_a_write_that_fails_leaves_everything_as_it_was(tmp_path: Path, before: 
     entries = [Entry("a", "float32", (2,), lambda: torch.zeros(2).numpy())]
     entries.append(Entry("b", "float32", (2,), fail))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="third tensor"):
-        stream_weights(path, small_genotype(), entries, {})
+        stream_weights(path, small_genotype(), entries, dict)
     assert [p.name for p in tmp_path.iterdir()] == ([] if before is None else [path.name])
     assert before is None or path.read_bytes() == before
 

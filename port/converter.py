@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 
 from port.atomic import write_text
 from port.checkpoint_names import Selection
@@ -14,10 +14,12 @@ from port.genotype import Genotype
 from port.names import Row, table
 from port.recognise import recognise, select_from
 from port.sources import Source, open_source
-from port.transfer import CLASSIFIER_BIAS, AnyGenotype, check_shapes, class_count, to_tf
+from port.transfer import CLASSIFIER_BIAS, AnyGenotype, check_shapes, class_count
 from port.weights import DTYPES, Entry, stream_weights
 
 AUTO = "auto"
+# As long as a digest, for a header whose length is settled before anything was read.
+NO_DIGEST = "0" * 64
 
 
 def convert(
@@ -50,27 +52,63 @@ def convert(
         genotype = Genotype.load(recognise(opened, prefix) if genotype == AUTO else genotype)
         rows, selection = match(opened, genotype, use_ema=use_ema, prefix=prefix)
         if class_names is not None and len(class_names) != rows[-1].tf_shape[0]:
-            raise InputError(f"{len(class_names)} class names, {rows[-1].tf_shape[0]} classes")
-        before = {row.tf_name: digest(_read(opened, selection, row)) for row in rows}
-        about = {
-            "class_names": list(class_names) if class_names else None,
-            "source": opened.kind,
-            "source_sha256": combined_digest(before),
-            "versions": versions(),
-        }
-        after: dict[str, str] = {}
-
-        def check(written: Path) -> None:
-            after.update(_digests_of_file(written, rows))
-            changed = [name for name, value in before.items() if after[name] != value]
-            if changed:
-                raise InputError(f"{output}: {changed} did not arrive as read; is the disk sound?")
-
-        entries = [_entry(opened, selection, row) for row in rows]
-        stream_weights(output, genotype, entries, about, check)
-    conversion = Conversion(genotype, rows, selection, before, after, about)
+            raise InputError(f"{len(class_names)} class names for {rows[-1].tf_shape[0]} classes")
+        transfer = _Transfer(opened, rows, selection, class_names)
+        stream_weights(output, genotype, transfer.entries(), transfer.about, transfer.check)
+    conversion = Conversion(
+        genotype, rows, selection, transfer.before, transfer.after, transfer.about()
+    )
     write_text(report_path(output), conversion.to_json())
     return conversion
+
+
+class _Transfer:
+    """One conversion under way: digests of what was read, and of what was read back."""
+
+    def __init__(
+        self,
+        source: Source,
+        rows: Sequence[Row],
+        selection: Selection,
+        class_names: Sequence[str] | None,
+    ) -> None:
+        self._source, self._selection, self._class_names = source, selection, class_names
+        self._rows = {row.torch_key: row for row in rows}
+        self.before = {row.tf_name: NO_DIGEST for row in rows}
+        self.after: dict[str, str] = {}
+
+    def entries(self) -> list[Entry]:
+        """What is to be written."""
+        return [self._entry(row) for row in self._rows.values()]
+
+    def about(self) -> dict[str, Any]:
+        """What the header says of the source; of one length, whatever has been read by now."""
+        return {
+            "class_names": list(self._class_names) if self._class_names else None,
+            "source": self._source.kind,
+            "source_sha256": combined_digest(self.before),
+            "versions": versions(),
+        }
+
+    def check(self, entry: Entry, written: np.ndarray) -> None:
+        """Hold what was read back against what was read."""
+        row = self._rows[entry.key]
+        self.after[row.tf_name] = digest(row.layout.to_tf(written))
+        if self.after[row.tf_name] != self.before[row.tf_name]:
+            raise InputError(
+                f"{row.tf_name} was written but did not read back the same; check the disk and "
+                "convert again"
+            )
+
+    def _entry(self, row: Row) -> Entry:
+        stored = self._source.info(self._selection.stored[row.tf_name])
+        shape = tuple(row.tf_shape[axis] for axis in row.layout.axes)
+        return Entry(row.torch_key, stored.dtype, shape, lambda: self._read(row))
+
+    def _read(self, row: Row) -> np.ndarray:
+        array = _read(self._source, self._selection, row)
+        self.before[row.tf_name] = digest(array)
+        return row.layout.to_torch(array)
 
 
 def read_variables(
@@ -113,17 +151,3 @@ def _read(source: Source, selection: Selection, row: Row) -> np.ndarray:
             "diverged, take an earlier checkpoint"
         )
     return array
-
-
-def _entry(source: Source, selection: Selection, row: Row) -> Entry:
-    stored = source.info(selection.stored[row.tf_name])
-    shape = tuple(row.tf_shape[axis] for axis in row.layout.axes)
-    return Entry(
-        row.torch_key, stored.dtype, shape, lambda: row.layout.to_torch(source[stored.name])
-    )
-
-
-def _digests_of_file(path: Path, rows: Sequence[Row]) -> dict[str, str]:
-    """The digest of every variable as a weights file holds it, in TensorFlow's layout."""
-    with safe_open(path, framework="pt") as file:
-        return {row.tf_name: digest(to_tf(file.get_tensor(row.torch_key), row)) for row in rows}
