@@ -6,7 +6,6 @@ Original: google-research, folder `tiny_video_nets` (TensorFlow 1).
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from port.block import Block
@@ -111,10 +110,13 @@ class TinyVideoNet(nn.Module):
         like = next(self.blocks.parameters(), None)
         if like is not None:
             self.head.to(like.device, like.dtype)
-        _init_classifier(self.head.dense)
+        if not self.head.dense.weight.is_meta:
+            _init_classifier(self.head.dense)
 
     def reset_parameters(self) -> None:
-        """Initialise every weight as the original does."""
+        """Initialise every weight as the original does; a net without memory has none to fill."""
+        if self.head.dense.weight.is_meta:
+            return
         for module in self.modules():
             if isinstance(module, Conv2d | DepthwiseConv2d | BatchNorm):
                 module.reset_parameters()
@@ -163,6 +165,5 @@ def _blocks(genotype: Genotype) -> tuple[nn.ModuleList, int, int]:
 
 
 def _init_classifier(dense: nn.Linear) -> None:
-    with torch.no_grad():
-        nn.init.normal_(dense.weight, std=CLASSIFIER_DEVIATION)
-        nn.init.zeros_(dense.bias)
+    nn.init.normal_(dense.weight, std=CLASSIFIER_DEVIATION)
+    nn.init.zeros_(dense.bias)
