@@ -89,7 +89,9 @@ def to_onnx(
     video = like.new_zeros(EXAMPLE_BATCH, COLOURS, clip.num_frames, *size)
     names = value_names(net)
     model = _export(_Tapped(net).eval(), video, list(names.values()), dynamic_size)
-    del model.graph.output[:-1]  # the taps, which stay in the graph as values
+    graph = model.graph
+    graph.value_info.extend(graph.output[:-1])  # the taps stay, as values inside
+    del graph.output[:-1]
     _forget_the_making(model)
     _describe(model, net, dict(about or {}))
     onnx.checker.check_model(model, full_check=True)

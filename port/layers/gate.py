@@ -14,7 +14,8 @@ class ClipMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B*T, C, H, W]` to `[B, C, 1, 1]`."""
-        return split_time(x, self.frames).mean((1, 3, 4))[:, :, None, None]
+        # Over space first: ONNX Runtime adds up all axes at once one by one, which rounds more.
+        return split_time(x.mean((2, 3), keepdim=True), self.frames).mean(1)
 
 
 class ClipScale(nn.Module):
