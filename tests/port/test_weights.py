@@ -67,6 +67,9 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, tmp_path / "foreign")
     with pytest.raises(InputError, match="foreign: not a weights file"):
         load_weights(tmp_path / "foreign")
+    save_file(small_state_dict(), tmp_path / "alike", {"format": "pt"})
+    with pytest.raises(InputError, match="alike: not a weights file"):
+        load_weights(tmp_path / "alike")
     save_file(small_state_dict(), tmp_path / "header", {"format": "tvn-port/1", "about": "{"})
     with pytest.raises(InputError, match="header: its header is damaged"):
         load_weights(tmp_path / "header")
