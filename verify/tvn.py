@@ -36,6 +36,7 @@ def tvn_spec(
     height: int | None = None,
     width: int | None = None,
     seed: int = 0,
+    video: np.ndarray | None = None,
     max_pool_predictions: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> PortSpec:
@@ -52,6 +53,7 @@ def tvn_spec(
         height: of the frames in pixels; the genotype's if None.
         width: likewise.
         seed: of the weights, where they are drawn, and of the clips.
+        video: clips `[B, T, H, W, 3]` of one's own, in place of seeded ones.
         max_pool_predictions: which head, where `net` is None.
         about: more for the report.
     """
@@ -62,14 +64,16 @@ def tvn_spec(
     if net is None:
         weights = Weights(genotype, state_dict_from_tf(variables, genotype))
         net = weights.build(max_pool_predictions=max_pool_predictions)
-    size = (height or clip.image_size, width or clip.image_size)
-    video = probe_video(batch, clip.num_frames, *size, seed)
+    if video is None:
+        height, width = height or clip.image_size, width or clip.image_size
+        video = probe_video(batch, clip.num_frames, height, width, seed)
+    batch, _, height, width, _ = video.shape
     options: dict[str, Any] = {
         "genotype": genotype.to_json(),
         "num_classes": net.num_classes,
         "batch": batch,
-        "height": size[0],
-        "width": size[1],
+        "height": height,
+        "width": width,
         "max_pool_predictions": net.max_pool_predictions,
     }
     leading = (-1,) if genotype.input_streams is None else (batch, -1)
