@@ -2,6 +2,8 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +14,13 @@ from tvn_cli.main import no_arguments, required
 
 if TYPE_CHECKING:
     from verify import PortSpec, Report
+    from verify.report import Outcome
 
 USAGE = (
-    "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]"
+    "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE] "
+    "[--also=VARIANT,…]"
 )
+BFLOAT16 = "bfloat16"  # judged in a way of its own
 
 
 def define(values: flags.FlagValues) -> None:
@@ -29,6 +34,9 @@ def define(values: flags.FlagValues) -> None:
          flag_values=values)  # fmt: skip
     text("report", None, "a folder for report.json and report.html", flag_values=values)
     text("json", None, "a file for the report as JSON", flag_values=values)
+    flags.DEFINE_list("also", [], "variants of the port to judge too, of onnx, onnx_whole, "
+                      "channels_last, folded, exported, compiled, bfloat16",
+                      flag_values=values)  # fmt: skip
     number("batch", 2, "clips; one alone cannot show that clips get mixed", lower_bound=1,
            flag_values=values)  # fmt: skip
     number("height", None, "of the frames in pixels; the net's own if left out", lower_bound=1,
@@ -50,9 +58,9 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     no_arguments(arguments)
     if values.weights is None:
         required(values, "model")
-    outputs = _writable_outputs(values)
+    also, outputs = _variants(values.also), _writable_outputs(values)
     spec = _spec(values)
-    report = _run(spec)
+    report = _run(spec, also)
     for path, render in outputs.items():
         from port.atomic import write_text
 
@@ -120,8 +128,49 @@ def _spec(values: flags.FlagValues) -> "PortSpec":
     )
 
 
-def _run(spec: "PortSpec") -> "Report":
+def _run(spec: "PortSpec", also: Sequence[str]) -> "Report":
+    """The port, with all its taps; then its variants, with the taps that fail."""
     from verify import verify
-    from verify.table import show
+    from verify.table import print_taps, print_verdict, run_with_progress
 
-    return show(spec, lambda watch: verify(spec, watch=watch))
+    report = run_with_progress(spec, lambda watch: verify(spec, watch=watch))
+    print_taps(report.taps)
+    print_verdict(report)
+    if also and not report.passed:
+        print(f"not judged, since the port itself failed: {', '.join(also)}")
+        return replace(report, about=report.about | {"variants not judged": list(also)})
+    outcomes = {}
+    for name in also:
+        outcomes[name] = outcome = _judge(name, spec)
+        print_verdict(outcome)
+    return replace(report, variants=outcomes)
+
+
+def _judge(name: str, spec: "PortSpec") -> "Outcome":
+    from verify import verify
+    from verify.low_precision import verify_bfloat16
+    from verify.table import print_taps, run_with_progress
+    from verify.variants import variant
+
+    if name == BFLOAT16:
+        return verify_bfloat16(spec)
+    changed = variant(name, spec)
+    report = run_with_progress(changed, lambda watch: verify(changed, watch=watch))
+    if failing := [tap for tap in report.taps if not tap.passed]:
+        print_taps(failing)
+    return report
+
+
+def _variants(names: Sequence[str]) -> list[str]:
+    """The names in --also, checked; ONNX Runtime needs to be there before the work starts."""
+    if not names:
+        return []
+    from verify.variants import VARIANTS
+
+    known = [*VARIANTS, BFLOAT16]
+    for name in names:
+        if name not in known:
+            raise InputError(f"--also={name}: no such variant; there are {', '.join(known)}")
+        if name.startswith("onnx") and find_spec("onnxruntime") is None:
+            raise InputError(f"--also={name} needs onnxruntime: pip install 'tvn-port[onnx]'")
+    return list(dict.fromkeys(names))

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from verify.report import Report, TapReport
+from verify.report import Outcome, Report, TapReport
 from verify.verdicts import Verdict
 
 STYLE = """
@@ -15,6 +15,11 @@ thead th { position: sticky; top: 0; background: Canvas }
 :root { color-scheme: light dark }
 """
 
+HEAD = """<table><thead><tr><th rowspan="2">tap</th><th rowspan="2">shape</th>
+<th colspan="2">accumulated</th><th colspan="2">isolated</th><th rowspan="2">verdict</th></tr>
+<tr><th>float64</th><th>ratio</th><th>float64</th><th>ratio</th></tr></thead>
+"""
+
 
 def render(report: Report) -> str:
     """The page's text."""
@@ -25,6 +30,7 @@ def render(report: Report) -> str:
         for key, value in report.about.items()
     )
     rows = "".join(_row(tap) for tap in report.taps)
+    variants = "".join(_variant(outcome) for outcome in report.variants.values())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(report.name)}: {outcome}</title>
 <style>{STYLE}</style></head><body>
@@ -32,13 +38,21 @@ def render(report: Report) -> str:
 <p>{len(report.taps)} taps.{"" if report.passed else where}
 Float64 errors are relative to the tap's largest magnitude; the ratio is the port's float32 error
 over the original's own, both against the original in float64.</p>
-<table><thead><tr><th rowspan="2">tap</th><th rowspan="2">shape</th>
-<th colspan="2">accumulated</th><th colspan="2">isolated</th><th rowspan="2">verdict</th></tr>
-<tr><th>float64</th><th>ratio</th><th>float64</th><th>ratio</th></tr></thead>
-<tbody>{rows}</tbody></table>
-<h2>What was compared</h2><table><tbody>{about}</tbody></table>
+{HEAD}<tbody>{rows}</tbody></table>
+{variants}<h2>What was compared</h2><table><tbody>{about}</tbody></table>
 </body></html>
 """
+
+
+def _variant(outcome: Outcome) -> str:
+    """A variant's line, and of its taps those that fail."""
+    word, mark = ("passed", "good") if outcome.passed else ("FAILED", "bad")
+    taps = outcome.taps if isinstance(outcome, Report) else ()
+    failing = [tap for tap in taps if not tap.passed]
+    rows = "".join(_row(tap) for tap in failing)
+    table = f"{HEAD}<tbody>{rows}</tbody></table>" if failing else ""
+    line = f"<span class='{mark}'>{word}</span>: {escape(outcome.summary)}"
+    return f"<h2>{line}</h2>{table}\n"
 
 
 def _row(tap: TapReport) -> str:

@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from verify.verdicts import Verdict
+from verify.verdicts import SAME_PRECISION_FACTOR, Verdict
 
 SCHEMA = "tvn-verify-report/1"
 
@@ -60,21 +60,46 @@ class TapReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of one verification; `taps` in the order of computation."""
+    """The outcome of one verification; `taps` in the order of computation.
+
+    `variants` are the outcomes for what was made of the port, by the variant's name.
+    """
 
     name: str
     taps: Sequence[TapReport]
     about: dict[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, "Outcome"] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Every tap passed, and there is at least one."""
-        return bool(self.taps) and all(tap.passed for tap in self.taps)
+        """Every tap passed, there is at least one, and so did every variant."""
+        taps = bool(self.taps) and all(tap.passed for tap in self.taps)
+        return taps and all(variant.passed for variant in self.variants.values())
 
     @property
     def first_failure(self) -> str | None:
-        """The name of the first tap, in order of computation, that failed."""
-        return next((tap.name for tap in self.taps if not tap.passed), None)
+        """The name of the first tap that failed: in order of computation, the port first."""
+        own = (tap.name for tap in self.taps if not tap.passed)
+        return next(own, None) or next(
+            (v.first_failure for v in self.variants.values() if not v.passed), None
+        )
+
+    @property
+    def summary(self) -> str:
+        """The outcome at the taps, in one line."""
+        failed = [tap.name for tap in self.taps if not tap.passed]
+        if failed or not self.taps:
+            first = failed[0] if failed else "the start: there is none"
+            return (
+                f"{self.name} differs at {len(failed)} of {len(self.taps)} taps, first at {first}"
+            )
+        verdicts = [v for tap in self.taps for v in (tap.accumulated, tap.isolated) if v]
+        needed = max(verdict.needed_factor for verdict in verdicts)
+        alone = "" if all(tap.isolates for tap in self.taps) else "; not isolated"
+        return (
+            f"{self.name} is the same function at all {len(self.taps)} taps, and as precise (a "
+            f"factor of {needed:.2f} would have done, {SAME_PRECISION_FACTOR:g} is allowed{alone})"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The whole report as plain data."""
@@ -85,6 +110,7 @@ class Report:
             "first_failure": self.first_failure,
             "about": self.about,
             "taps": [tap.to_dict() for tap in self.taps],
+            "variants": {name: variant.to_dict() for name, variant in self.variants.items()},
         }
 
     def to_json(self) -> str:
@@ -96,6 +122,34 @@ class Report:
         from verify.html import render
 
         return render(self)
+
+
+class Outcome(Protocol):
+    """What every outcome of a verification can say."""
+
+    @property
+    def passed(self) -> bool:
+        """Did all that was judged pass?"""
+        ...
+
+    @property
+    def first_failure(self) -> str | None:
+        """The first tap that failed, where a tap did."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """The outcome in one line."""
+        ...
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was compared."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, for JSON."""
+        ...
 
 
 def _finite(value: Any) -> Any:
