@@ -82,7 +82,7 @@ class LowPrecisionReport:
         """The outcome in one line."""
         worst = max(self.taps.values(), key=lambda difference: difference.relative)
         return (
-            f"the same top class for {self.agreement} of {CLIPS} clips, without what all clips "
+            f"{self.name} has the same top class for {self.agreement} of {CLIPS} clips, without what all clips "
             f"share for {self.centred} ({AGREEMENT_BOUND:.0%} of the clear ones asked); the "
             f"largest error at a tap is {worst.relative:.1%} of its largest magnitude"
         )
