@@ -98,7 +98,7 @@ def test_without_onnx_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_cannot_be_exported_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(port.InputError, match="missing/net.onnx"):
+    with pytest.raises(port.InputError, match=r"missing/net\.onnx"):
         port.export_onnx(make_net(EVERY_LAYER), tmp_path / "missing" / "net.onnx")
     with pytest.raises(port.InputError):
         port.export_onnx(port.create_model("tvn_mobile_1"), tmp_path / "n.onnx", dynamic_size=True)
