@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from reference_tf import batch_norm
+from reference_tf.average_pool import average_pool
 
 v1 = tf.compat.v1
 Tensor = Any  # TensorFlow ships no types
@@ -119,6 +120,8 @@ class Layers:
         self, x: Tensor, kind: str, kernel: tuple[int, int], stride: tuple[int, int]
     ) -> Tensor:
         """`maxpool` or `avgpool` with SAME padding, which TensorFlow leaves out of averages."""
+        if kind == "avgpool" and self.training and self.dtype == tf.float64:
+            return average_pool(x, kernel, stride)
         op = {"maxpool": tf.nn.max_pool2d, "avgpool": tf.nn.avg_pool2d}[kind]
         return op(x, ksize=kernel, strides=stride, padding="SAME")
 
