@@ -1,5 +1,6 @@
 """`tvn convert`: TensorFlow weights to safetensors, or back with --to_tensorflow."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def define(values: flags.FlagValues) -> None:
                              "left out", lower_bound=1, flag_values=values)  # fmt: skip
     switch("max_pool_predictions", False, "a SavedModel with the head that pools over frames",
            flag_values=values)  # fmt: skip
+    switch("allow_unverified", False, "with --to_tensorflow: go on from weights that `tvn verify` "
+           "has not passed, and record that", flag_values=values)  # fmt: skip
     switch("json", False, "print the summary as JSON", flag_values=values)
 
 
@@ -77,11 +80,15 @@ def _to_torch(values: flags.FlagValues) -> int:
 
 
 def _to_tensorflow(values: flags.FlagValues) -> int:
+    from port.atomic import write_text
+    from port.certificate import check_certificate
+    from port.conversion import digest
     from port.transfer import tf_from_state_dict
     from port.weights import load_weights
     from verify.to_tensorflow import write_checkpoint, write_saved_model
 
     weights = load_weights(values.source)
+    verification = check_certificate(values.source, allow_unverified=values.allow_unverified)
     variables = tf_from_state_dict(weights.state_dict, weights.genotype)
     if values.format == "saved_model":
         write_saved_model(
@@ -96,6 +103,13 @@ def _to_tensorflow(values: flags.FlagValues) -> int:
     else:
         write_checkpoint(values.output, weights.genotype, variables)
         what = "a TensorFlow 1 checkpoint"
+    record = {
+        "schema": "tvn-to-tensorflow/1",
+        "weights": values.source,
+        "verification": verification,
+        "variables": {name: digest(value) for name, value in variables.items()},
+    }
+    write_text(f"{values.output}.conversion.json", json.dumps(record, indent=1))
     print(f"{values.output}: {len(variables)} variables, {what}")
     return 0
 

@@ -32,7 +32,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     steps = (
         ("the checkpoint becomes PyTorch weights", "convert", f"--source={checkpoint}",
          f"--output={weights}"),
-        ("the port is compared with the original, layer by layer", "verify",
+        ("the port is compared with the original, layer by layer", "verify", "--level=inference",
          f"--source={checkpoint}", f"--weights={weights}", f"--report={folder}"),
     )  # fmt: skip
     from tvn_cli import main as cli

@@ -14,11 +14,12 @@ from tvn_cli.main import no_arguments, required
 
 if TYPE_CHECKING:
     from verify import PortSpec, Report
+    from verify.levels import Subject
     from verify.report import Outcome
 
 USAGE = (
-    "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE] "
-    "[--also=VARIANT,…]"
+    "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]\n"
+    "           [--level=inference|training|full] [--also=VARIANT,…]"
 )
 BFLOAT16 = "bfloat16"  # judged in a way of its own
 
@@ -34,6 +35,10 @@ def define(values: flags.FlagValues) -> None:
          flag_values=values)  # fmt: skip
     text("report", None, "a folder for report.json and report.html", flag_values=values)
     text("json", None, "a file for the report as JSON", flag_values=values)
+    flags.DEFINE_enum("level", "training", ["inference", "training", "full"],
+                      "how much is compared: every layer; also probes of other sizes and a "
+                      "training step; also more probes and all variants",
+                      flag_values=values)  # fmt: skip
     flags.DEFINE_list("also", [], "variants of the port to judge too, of onnx, onnx_whole, "
                       "channels_last, folded, exported, compiled, bfloat16",
                       flag_values=values)  # fmt: skip
@@ -54,17 +59,23 @@ def define(values: flags.FlagValues) -> None:
 
 
 def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
-    """Verify, print the table, write the reports."""
+    """Verify, print the table, write the reports and the certificate."""
+    from port.atomic import write_text
+
     no_arguments(arguments)
     if values.weights is None:
         required(values, "model")
-    also, outputs = _variants(values.also), _writable_outputs(values)
-    spec = _spec(values)
-    report = _run(spec, also)
+    also, outputs = _variants(values), _writable_outputs(values)
+    subject = _subject(values)
+    report = _run(subject, values.level, also)
     for path, render in outputs.items():
-        from port.atomic import write_text
-
         write_text(path, report.to_html() if render == "html" else report.to_json())
+    if values.weights is not None:
+        from verify.certificate import write_certificate
+
+        outcomes = {"inference": replace(report, further={}), **report.further}
+        parts = (subject.genotype, subject.variables, values.level, outcomes)
+        print(f"{write_certificate(values.weights, *parts)}: written")
     return 0 if report.passed else 1
 
 
@@ -89,61 +100,72 @@ def _writable_outputs(values: flags.FlagValues) -> dict[Path, str]:
     return outputs
 
 
-def _spec(values: flags.FlagValues) -> "PortSpec":
+def _subject(values: flags.FlagValues) -> "Subject":
     from port.conversion import versions
     from port.converter import read_variables
     from port.genotype import Genotype
     from port.transfer import tf_from_state_dict
     from port.weights import load_weights
-    from verify import tvn_spec
+    from verify.levels import Subject, converted, seeded_variables
 
     weights = None if values.weights is None else load_weights(values.weights)
-    genotype = weights.genotype if weights else Genotype.load(values.model)
-    if weights and values.model is not None:
-        genotype = Genotype.load(values.model)
-    variables, net = None, None
+    own = weights.genotype if weights and values.model is None else None
+    genotype = own or Genotype.load(values.model)
     if values.source is not None:
         variables = read_variables(values.source, genotype, use_ema=values.use_ema)
     elif weights:
         variables = tf_from_state_dict(weights.state_dict, genotype)
+    else:
+        variables = seeded_variables(genotype, values.num_classes, values.seed)
     if weights:
         net = weights.build(genotype, max_pool_predictions=values.max_pool_predictions)
-        if variables and len(variables["dense/bias"]) != net.num_classes:
+        if len(variables["dense/bias"]) != net.num_classes:
             raise InputError(
                 f"{values.weights} has {net.num_classes} classes, {values.source} "
                 f"{len(variables['dense/bias'])}; give the weights converted from that source"
             )
-    return tvn_spec(
-        genotype,
-        name=values.model or values.weights,
+    else:
+        net = converted(genotype, variables, values.max_pool_predictions)
+    return Subject(
+        name=values.model or Path(values.weights).stem,
+        genotype=genotype,
         variables=variables,
         net=net,
-        num_classes=values.num_classes,
+        seed=values.seed,
         batch=values.batch,
         height=values.height,
         width=values.width,
-        seed=values.seed,
-        max_pool_predictions=values.max_pool_predictions,
         about={"source": values.source, "weights": values.weights, "versions": versions()},
     )
 
 
-def _run(spec: "PortSpec", also: Sequence[str]) -> "Report":
-    """The port, with all its taps; then its variants, with the taps that fail."""
+def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
+    """The port, with all its taps; then what the level adds, with what fails."""
     from verify import verify
+    from verify.levels import further, inference_spec
     from verify.table import print_taps, print_verdict, run_with_progress
 
+    spec = inference_spec(subject)
     report = run_with_progress(spec, lambda watch: verify(spec, watch=watch))
     print_taps(report.taps)
     print_verdict(report)
+    outcomes: dict[str, Outcome] = {}
+    skipped: dict[str, str] = {}
+    for name, judge in further(subject, level).items():
+        try:
+            outcomes[name] = judge()
+        except InputError as error:
+            skipped[name] = str(error)
+            print(f"not judged: {name}: {error}")
+        else:
+            print_verdict(outcomes[name])
     if also and not report.passed:
+        skipped |= dict.fromkeys(also, "the port itself failed")
         print(f"not judged, since the port itself failed: {', '.join(also)}")
-        return replace(report, about=report.about | {"variants not judged": list(also)})
-    outcomes = {}
-    for name in also:
-        outcomes[name] = outcome = _judge(name, spec)
-        print_verdict(outcome)
-    return replace(report, variants=outcomes)
+    for name in also if report.passed else ():
+        outcomes[name] = _judge(name, spec)
+        print_verdict(outcomes[name])
+    return replace(report, further=outcomes, about=report.about | {"not judged": skipped})
 
 
 def _judge(name: str, spec: "PortSpec") -> "Outcome":
@@ -161,13 +183,16 @@ def _judge(name: str, spec: "PortSpec") -> "Outcome":
     return report
 
 
-def _variants(names: Sequence[str]) -> list[str]:
-    """The names in --also, checked; ONNX Runtime needs to be there before the work starts."""
-    if not names:
+def _variants(values: flags.FlagValues) -> list[str]:
+    """What --also and the level ask for; ONNX Runtime needs to be there before the work starts."""
+    names = list(values.also)
+    if not names and values.level != "full":
         return []
     from verify.variants import VARIANTS
 
     known = [*VARIANTS, BFLOAT16]
+    if values.level == "full":
+        names += known
     for name in names:
         if name not in known:
             raise InputError(f"--also={name}: no such variant; there are {', '.join(known)}")

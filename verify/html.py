@@ -30,7 +30,7 @@ def render(report: Report) -> str:
         for key, value in report.about.items()
     )
     rows = "".join(_row(tap) for tap in report.taps)
-    variants = "".join(_variant(outcome) for outcome in report.variants.values())
+    further = "".join(_further(outcome) for outcome in report.further.values())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(report.name)}: {outcome}</title>
 <style>{STYLE}</style></head><body>
@@ -39,13 +39,13 @@ def render(report: Report) -> str:
 Float64 errors are relative to the tap's largest magnitude; the ratio is the port's float32 error
 over the original's own, both against the original in float64.</p>
 {HEAD}<tbody>{rows}</tbody></table>
-{variants}<h2>What was compared</h2><table><tbody>{about}</tbody></table>
+{further}<h2>What was compared</h2><table><tbody>{about}</tbody></table>
 </body></html>
 """
 
 
-def _variant(outcome: Outcome) -> str:
-    """A variant's line, and of its taps those that fail."""
+def _further(outcome: Outcome) -> str:
+    """The line of what else was judged, and of its taps those that fail."""
     word, mark = ("passed", "good") if outcome.passed else ("FAILED", "bad")
     taps = outcome.taps if isinstance(outcome, Report) else ()
     failing = [tap for tap in taps if not tap.passed]

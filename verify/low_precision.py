@@ -82,10 +82,16 @@ class LowPrecisionReport:
         """The outcome in one line."""
         worst = max(self.taps.values(), key=lambda difference: difference.relative)
         return (
-            f"{self.name} has the same top class for {self.agreement} of {CLIPS} clips, without what all clips "
-            f"share for {self.centred} ({AGREEMENT_BOUND:.0%} of the clear ones asked); the "
-            f"largest error at a tap is {worst.relative:.1%} of its largest magnitude"
+            f"{self.name} has the same top class for {self.agreement} of {CLIPS} clips, without "
+            f"what all clips share for {self.centred} ({AGREEMENT_BOUND:.0%} of the clear ones "
+            f"asked); the largest error at a tap is {worst.relative:.1%} of its largest magnitude"
         )
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """How many taps there are, and the largest error at one."""
+        errors = [difference.relative for difference in self.taps.values()]
+        return {"values": len(errors), "bfloat16_error": max(errors, default=np.inf)}
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""

@@ -62,26 +62,26 @@ class TapReport:
 class Report:
     """The outcome of one verification; `taps` in the order of computation.
 
-    `variants` are the outcomes for what was made of the port, by the variant's name.
+    `further` are the outcomes of what else was judged, by name: probes, training, variants.
     """
 
     name: str
     taps: Sequence[TapReport]
     about: dict[str, Any] = field(default_factory=dict)
-    variants: Mapping[str, "Outcome"] = field(default_factory=dict)
+    further: Mapping[str, "Outcome"] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
-        """Every tap passed, there is at least one, and so did every variant."""
+        """Every tap passed, there is at least one, and so did all that was judged besides."""
         taps = bool(self.taps) and all(tap.passed for tap in self.taps)
-        return taps and all(variant.passed for variant in self.variants.values())
+        return taps and all(outcome.passed for outcome in self.further.values())
 
     @property
     def first_failure(self) -> str | None:
         """The name of the first tap that failed: in order of computation, the port first."""
         own = (tap.name for tap in self.taps if not tap.passed)
         return next(own, None) or next(
-            (v.first_failure for v in self.variants.values() if not v.passed), None
+            (o.first_failure for o in self.further.values() if not o.passed), None
         )
 
     @property
@@ -101,6 +101,16 @@ class Report:
             f"factor of {needed:.2f} would have done, {SAME_PRECISION_FACTOR:g} is allowed{alone})"
         )
 
+    @property
+    def worst(self) -> dict[str, float]:
+        """How many taps there are, and the worst figures among the port's own."""
+        verdicts = [v for tap in self.taps for v in (tap.accumulated, tap.isolated) if v]
+        return {
+            "values": len(self.taps),
+            "float64_error": max((v.function.relative for v in verdicts), default=math.inf),
+            "needed_factor": max((v.needed_factor for v in verdicts), default=math.inf),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The whole report as plain data."""
         return {
@@ -110,12 +120,12 @@ class Report:
             "first_failure": self.first_failure,
             "about": self.about,
             "taps": [tap.to_dict() for tap in self.taps],
-            "variants": {name: variant.to_dict() for name, variant in self.variants.items()},
+            "further": {name: outcome.to_dict() for name, outcome in self.further.items()},
         }
 
     def to_json(self) -> str:
         """The whole report as JSON; an infinite error is null there, since JSON has none."""
-        return json.dumps(_finite(self.to_dict()), indent=1)
+        return to_json(self.to_dict())
 
     def to_html(self) -> str:
         """The whole report as one self-contained page."""
@@ -143,6 +153,11 @@ class Outcome(Protocol):
         ...
 
     @property
+    def worst(self) -> dict[str, float]:
+        """The worst figures, for a record that need not hold them all."""
+        ...
+
+    @property
     def about(self) -> dict[str, Any]:
         """What was compared."""
         ...
@@ -150,6 +165,11 @@ class Outcome(Protocol):
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""
         ...
+
+
+def to_json(data: dict[str, Any]) -> str:
+    """Plain data as strict JSON, null in place of what is not finite."""
+    return json.dumps(_finite(data), indent=1)
 
 
 def _finite(value: Any) -> Any:

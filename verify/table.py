@@ -11,20 +11,38 @@ from verify.compare import Difference
 from verify.engine import Watcher
 from verify.report import Outcome, Report, TapReport
 from verify.spec import PortSpec
+from verify.training_report import TrainingReport
 from verify.verdicts import Verdict
 
 
 def run_with_progress(spec: PortSpec, run: Callable[[Watcher], Report]) -> Report:
     """Run a verification with a progress bar; return its report."""
     total = sum(len(stage.taps) for stage in spec.stages)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
+    with _progress() as progress:
         task = progress.add_task(spec.name, total=total)
 
         def watch(tap: TapReport) -> None:
             progress.update(task, advance=1, description=tap.name)
 
         return run(watch)
+
+
+def train_with_progress(
+    name: str, run: Callable[[Callable[[int, int, str], None]], TrainingReport]
+) -> TrainingReport:
+    """Run a comparison in training with a progress bar; return its report."""
+    with _progress() as progress:
+        task = progress.add_task(name, total=None)
+
+        def watch(done: int, total: int, what: str) -> None:
+            progress.update(task, completed=done, total=total, description=f"{name}, {what}")
+
+        return run(watch)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
 
 
 def print_taps(taps: Sequence[TapReport]) -> None:

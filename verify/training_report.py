@@ -145,6 +145,32 @@ class TrainingReport:
         """
         return next((value.name for value in self.values if not value.passed), None)
 
+    @property
+    def summary(self) -> str:
+        """The outcome in one line."""
+        failed = [value.name for value in self.values if not value.passed]
+        if failed or not self.values:
+            first = failed[0] if failed else "the start: there is none"
+            return (
+                f"{self.name} differs at {len(failed)} of {len(self.values)} values, first at "
+                f"{first}"
+            )
+        worst = self.worst
+        return (
+            f"{self.name} is the same function at all {len(self.values)} values of a step "
+            f"({worst['float64_error']:.1e} in float64), and as precise (a factor of "
+            f"{worst['needed_factor']:.2f} would have done, {SAME_PRECISION_FACTOR:g} is allowed)"
+        )
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """How many values there are, and the worst figures among them."""
+        return {
+            "values": len(self.values),
+            "float64_error": max((v.float64_error for v in self.values), default=np.inf),
+            "needed_factor": max((v.needed_factor for v in self.values), default=np.inf),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The whole report as plain data."""
         return {

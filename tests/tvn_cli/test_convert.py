@@ -11,6 +11,8 @@ import port
 from port.sources import open_source
 from tests.tvn_cli.run import tvn
 
+BACK = ("convert", "--to_tensorflow", "--allow_unverified")
+
 
 @pytest.fixture
 def weights(
@@ -44,7 +46,7 @@ def test_back_to_a_checkpoint_every_variable_is_bit_identical(
     weights: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     back = tmp_path / "back.ckpt"
-    done = tvn(capsys, "convert", "--to_tensorflow", f"--source={weights}", f"--output={back}")
+    done = tvn(capsys, *BACK, f"--source={weights}", f"--output={back}")
     assert done.status == 0
     with open_source(checkpoint) as before, open_source(back) as after:
         assert set(before) == set(after)
@@ -59,8 +61,8 @@ def test_a_saved_model_serves_the_same_logits(
     import tensorflow as tf
 
     folder = tmp_path / "served"
-    flags = ["--to_tensorflow", "--format=saved_model", f"--source={weights}", "--width=31"]
-    done = tvn(capsys, "convert", *flags, f"--output={folder}", *[head] if head else [])
+    flags = ["--format=saved_model", f"--source={weights}", "--width=31"]
+    done = tvn(capsys, *BACK, *flags, f"--output={folder}", *[head] if head else [])
     assert done.status == 0
     clips = np.random.default_rng(0).random((3, 4, 24, 31, 3), np.float32)
     serve = tf.saved_model.load(str(folder)).signatures["serving_default"]

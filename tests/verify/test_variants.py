@@ -90,11 +90,11 @@ def test_a_failing_variant_fails_the_whole_and_is_in_the_json_and_the_page() -> 
     with torch.no_grad():
         tapped_modules(net)["dense"].bias[0] += 1
     outcomes = {"channels_last": judge("channels_last", net), "bfloat16": verify_bfloat16(SPEC)}
-    report = replace(right, variants=outcomes)
+    report = replace(right, further=outcomes)
     assert right.passed
     assert not report.passed
     assert report.first_failure == "dense"
-    data = json.loads(report.to_json())["variants"]
+    data = json.loads(report.to_json())["further"]
     assert {name: entry["passed"] for name, entry in data.items()} == {
         "channels_last": False,
         "bfloat16": True,

@@ -1,0 +1,109 @@
+"""How thorough a verification is: what is compared at each level, in the order of its cost."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from port.genotype import Genotype
+from port.model import TinyVideoNet
+from port.names import table
+from port.transfer import state_dict_from_tf
+from port.weights import Weights
+from verify.engine import verify
+from verify.probe_sets import ALL_SETS, DEFAULT_SETS, ProbeSet, probe_spec
+from verify.probes import probe_variables
+from verify.report import Outcome
+from verify.spec import PortSpec
+from verify.table import run_with_progress, train_with_progress
+from verify.training import training
+from verify.training_tvn import tvn_training_spec
+from verify.tvn import tvn_spec
+
+LEVELS = ("inference", "training", "full")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified: a port and its original, whatever they are compared on.
+
+    `variables` are the original's weights by TensorFlow name. `clips` are `batch`, `height` and
+    `width` of what they are compared on at first; None for the net's own size.
+    """
+
+    name: str
+    genotype: Genotype
+    variables: Mapping[str, np.ndarray]
+    net: TinyVideoNet
+    seed: int = 0
+    batch: int = 2
+    height: int | None = None
+    width: int | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def seeded_variables(genotype: Genotype, num_classes: int, seed: int) -> dict[str, np.ndarray]:
+    """Weights that suit a comparison, where there are none to be verified."""
+    shapes = {row.tf_name: row.tf_shape for row in table(genotype, num_classes)}
+    return probe_variables(shapes, seed)
+
+
+def converted(
+    genotype: Genotype, variables: Mapping[str, np.ndarray], max_pool_predictions: bool
+) -> TinyVideoNet:
+    """The port with the original's weights."""
+    weights = Weights(genotype, state_dict_from_tf(variables, genotype))
+    return weights.build(max_pool_predictions=max_pool_predictions)
+
+
+def inference_spec(subject: Subject) -> PortSpec:
+    """The comparison of every layer, on noise of the net's own size."""
+    return tvn_spec(
+        subject.genotype,
+        name=subject.name,
+        variables=subject.variables,
+        net=subject.net,
+        batch=subject.batch,
+        height=subject.height,
+        width=subject.width,
+        seed=subject.seed,
+        about=subject.about,
+    )
+
+
+def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
+    """What a level compares besides every layer, by name: a call that does it.
+
+    A call may raise InputError, where the net cannot be compared in that way.
+    """
+    if level == "inference":
+        return {}
+    full = level == "full"
+    calls: dict[str, Callable[[], Outcome]] = {}
+    for probes in ALL_SETS if full else DEFAULT_SETS:
+        calls[f"probes: {probes.name}"] = partial(_probe, subject, probes)
+    for loss in ("softmax", "sigmoid") if full else ("softmax",):
+        calls[f"training: {loss} loss"] = partial(_train, subject, loss)
+    return calls
+
+
+def _probe(subject: Subject, probes: ProbeSet) -> Outcome:
+    spec = probe_spec(probes, subject.genotype, subject.variables, subject.net, name=subject.name)
+    return run_with_progress(spec, lambda watch: verify(spec, watch=watch))
+
+
+def _train(subject: Subject, loss: str) -> Outcome:
+    spec = tvn_training_spec(
+        subject.genotype,
+        name=f"{subject.name}: training, {loss} loss",
+        variables=subject.variables,
+        net=subject.net,
+        seed=subject.seed,
+        batch=subject.batch,
+        height=subject.height,
+        width=subject.width,
+        loss=loss,
+    )
+    return train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
