@@ -23,16 +23,20 @@ def define(values: flags.FlagValues) -> None:
            flag_values=values)  # fmt: skip
     switch("max_pool_predictions", False, "take the head that pools over frames",
            flag_values=values)  # fmt: skip
+    switch("allow_unverified", False, "export weights that `tvn verify` has not passed, and record "
+           "that", flag_values=values)  # fmt: skip
 
 
 def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Export, and say what the file takes and gives."""
     no_arguments(arguments)
     required(values, "weights", "output")
+    from port.certificate import check_certificate
     from port.export import export_onnx
     from port.weights import load_weights
 
     weights = load_weights(values.weights)
+    verification = check_certificate(values.weights, allow_unverified=values.allow_unverified)
     net = weights.build(max_pool_predictions=values.max_pool_predictions)
     clip = weights.genotype.clip
     height, width = values.height or clip.image_size, values.width or clip.image_size
@@ -42,7 +46,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         height=height,
         width=width,
         dynamic_size=values.dynamic_size,
-        about=weights.about,
+        about=weights.about | {"verification": verification},
     )
     size = "height, width" if values.dynamic_size else f"{height}, {width}"
     print(
