@@ -14,7 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.transfer import check_shapes
+
+Result = TypeVar("Result")
 
 FORMAT = "tvn-port/1"
 CLASSIFIER = ("head.dense.weight", "head.dense.bias")
@@ -166,8 +168,8 @@ def stream_weights(
         file.flush()
         if check is not None:
             syncing = pool.submit(os.fsync, file.fileno())
-            for entry, array in zip(entries, _read_back(file, len(header), entries), strict=True):
-                check(entry, array)
+            for _ in _ahead(pool, _checks(check, file.fileno(), len(header), entries)):
+                pass
             syncing.result()
 
 
@@ -191,7 +193,7 @@ def _header(genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, An
     return struct.pack("<Q", len(text)) + text
 
 
-def _ahead(pool: Executor, calls: Sequence[Callable[[], np.ndarray]]) -> Iterator[np.ndarray]:
+def _ahead(pool: Executor, calls: Sequence[Callable[[], Result]]) -> Iterator[Result]:
     """The results of `calls` in order, one call computed ahead of the one that is asked for."""
     futures = deque(pool.submit(call) for call in calls[:2])
     for call in (*calls[2:], None, None):
@@ -201,12 +203,20 @@ def _ahead(pool: Executor, calls: Sequence[Callable[[], np.ndarray]]) -> Iterato
             futures.append(pool.submit(call))
 
 
-def _read_back(file: BinaryIO, start: int, entries: Sequence[Entry]) -> Iterator[np.ndarray]:
-    file.seek(start)
+def _checks(
+    check: Callable[[Entry, np.ndarray], None], file: int, start: int, entries: Sequence[Entry]
+) -> list[Callable[[], None]]:
+    """A call for each tensor, which reads it back from the open file `file` and checks it."""
+
+    def read_and_check(entry: Entry, offset: int) -> None:
+        data = np.frombuffer(os.pread(file, entry.size, offset), entry.dtype)
+        check(entry, data.reshape(entry.shape))
+
+    calls: list[Callable[[], None]] = []
     for entry in entries:
-        data = np.empty(entry.size, np.uint8)
-        file.readinto(data)  # type: ignore[attr-defined]
-        yield data.view(entry.dtype).reshape(entry.shape)
+        calls.append(partial(read_and_check, entry, start))
+        start += entry.size
+    return calls
 
 
 def as_bytes(array: np.ndarray) -> memoryview:
