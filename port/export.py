@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -128,10 +129,25 @@ def _export(
             input_names=[INPUT],
             output_names=outputs,
             dynamic_shapes=(axes,),
+            custom_translation_table={torch.ops.aten.scalar_tensor.default: _exact_scalar},
             verbose=False,
         )
     assert program is not None  # None is for the old exporter
     return program.model_proto
+
+
+def _exact_scalar(
+    s: float, dtype: int = 1, layout: str = "", device: str = "", pin_memory: bool = False
+) -> Any:
+    """`aten.scalar_tensor` in its own precision; the exporter's rounds to float32 on the way.
+
+    Layout, device and pinned memory, which the exporter hands over, mean nothing in a graph.
+    """
+    import onnx
+    from onnxscript import opset20
+
+    value = np.array(s, onnx.helper.tensor_dtype_to_np_dtype(dtype))
+    return opset20.Constant(value=onnx.numpy_helper.from_array(value))
 
 
 @contextmanager

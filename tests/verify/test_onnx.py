@@ -9,6 +9,7 @@ import verify
 from port import TinyVideoNet
 from port.export import value_names
 from port.taps import tapped_modules
+from tests.verify.nets import EVERY_LAYER
 from tests.verify.variants import SPEC, copy_of_port, judge
 from verify.faults import FAULTS, Fault
 from verify.spec import PortRunner
@@ -35,10 +36,11 @@ def test_every_tap_passes_both_verdicts_accumulated_and_alone() -> None:
     assert "Conv" in report.about["float64"]
 
 
-def test_whole_graph_passes_as_it_is_fused() -> None:
-    report = judge("onnx_whole")
+def test_whole_graph_passes_as_it_is_fused_with_the_other_head_too() -> None:
+    spec = verify.tvn_spec(EVERY_LAYER, num_classes=7, width=31, max_pool_predictions=True)
+    report = verify.verify(variant("onnx_whole", spec))
     assert report.passed
-    assert [tap.name for tap in report.taps] == ["dense"]
+    assert [tap.name for tap in report.taps] == ["logits"]
     assert report.taps[0].isolated is None
 
 
