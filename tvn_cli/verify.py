@@ -127,7 +127,7 @@ def _subject(values: flags.FlagValues) -> "Subject":
     else:
         net = converted(genotype, variables, values.max_pool_predictions)
     return Subject(
-        name=values.model or Path(values.weights).stem,
+        name=Path(values.model or values.weights).stem,
         genotype=genotype,
         variables=variables,
         net=net,
