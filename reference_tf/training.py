@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from reference_tf.optimizers import Apply
 from reference_tf.original import Original
 
 v1 = tf.compat.v1
@@ -52,11 +53,12 @@ class Training:
         loss: `softmax`, the mean over the batch of the cross-entropy with one class a clip; or
             `sigmoid`, the mean over batch and classes of the cross-entropy with a yes or no for
             each class (as for Charades, whose clips show several actions).
-        optimizer: from `reference_tf.optimizers`; only `step` needs one.
+        optimizer: from `reference_tf.optimizers`; without one, `step` updates the moving
+            statistics alone.
     """
 
     def __init__(
-        self, original: Original, loss: str = "softmax", optimizer: Any | None = None
+        self, original: Original, loss: str = "softmax", optimizer: Apply | None = None
     ) -> None:
         if not original.layers.training:
             raise ValueError("build the original with training=True")
@@ -80,9 +82,17 @@ class Training:
                 "moving": moved,
             }
             updates = [variables[name].assign(value) for name, value in moved.items()]
+            before = {variable.op.name for variable in v1.global_variables()}
             if optimizer is not None:
                 updates.append(optimizer(list(zip(gradients, trained.values(), strict=True))))
             self._update = tf.group(updates)
+            state = [v for v in v1.global_variables() if v.op.name not in before]
+            self._reset = v1.variables_initializer(state)
+        self.reset()
+
+    def reset(self) -> None:
+        """Let the optimizer start anew; the weights stay."""
+        self._original.session.run(self._reset)
 
     def capture(self, batch: Batch) -> Step:
         """All that a step computes; nothing is updated."""

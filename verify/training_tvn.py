@@ -1,5 +1,6 @@
 """Tiny Video Networks as a `TrainingSpec`: `reference_tf` beside `port`, batch by batch."""
 
+import copy
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -11,9 +12,10 @@ from port.model import TinyVideoNet
 from port.names import table
 from port.transfer import state_dict_from_tf
 from port.weights import Weights
+from verify.optimizers import OptimizerSpec
 from verify.probes import probe_variables, probe_video
 from verify.runners.original_training import TensorFlowTrainer
-from verify.runners.pytorch_training import TorchTrainer
+from verify.runners.pytorch_training import MakeOptimizer, TorchTrainer
 from verify.training_spec import (
     INPUT_GRADIENT,
     LOGITS,
@@ -22,9 +24,11 @@ from verify.training_spec import (
     TrainingSpec,
     gradient_of,
 )
+from verify.trajectory import TrajectorySpec
 
 # The published head's.
 KEEP_PROBABILITY = 0.5
+MOMENTUM = OptimizerSpec(options={"momentum": 0.9})
 
 
 def tvn_training_spec(
@@ -63,23 +67,11 @@ def tvn_training_spec(
         max_pool_predictions: which head, where `net` is None.
         about: more for the report.
     """
-    if variables is None:
-        rows = table(genotype, num_classes)
-        variables = probe_variables({row.tf_name: row.tf_shape for row in rows}, seed)
-    if net is None:
-        weights = Weights(genotype, state_dict_from_tf(variables, genotype))
-        net = weights.build(
-            drop_rate=1 - keep_probability, max_pool_predictions=max_pool_predictions
-        )
+    variables, net = _sides(
+        genotype, variables, net, num_classes, seed, keep_probability, max_pool_predictions
+    )
     size = (height or genotype.clip.image_size, width or genotype.clip.image_size)
-    options: dict[str, Any] = {
-        "genotype": genotype.to_json(),
-        "num_classes": net.num_classes,
-        "batch": batch,
-        "height": size[0],
-        "width": size[1],
-        "max_pool_predictions": net.max_pool_predictions,
-    }
+    options = _options(net, batch, *size)
     shape = (batch, *size)
     first = training_batch(net, shape, seed, loss)
     others = [
@@ -102,6 +94,100 @@ def tvn_training_spec(
         }
         | dict(about or {}),
     )
+
+
+def tvn_trajectory_spec(
+    genotype: Genotype,
+    *,
+    name: str = "tvn",
+    optimizer: OptimizerSpec = MOMENTUM,
+    steps: int = 20,
+    net: TinyVideoNet | None = None,
+    num_classes: int = 50,
+    batch: int = 2,
+    height: int | None = None,
+    width: int | None = None,
+    seed: int = 0,
+    loss: str = "softmax",
+    keep_probability: float = KEEP_PROBABILITY,
+    make_optimizer: MakeOptimizer | None = None,
+) -> TrajectorySpec:
+    """Several steps of a TVN and its original, from seeded weights, a new batch each step.
+
+    Args:
+        genotype: the net.
+        name: what the report is headed with.
+        optimizer: of both sides.
+        steps: how many.
+        net: the port to judge; it starts from the same weights.
+        num_classes: outputs.
+        batch: clips a batch.
+        height: of the frames in pixels; the genotype's if None.
+        width: likewise.
+        seed: of the weights and the batches.
+        loss: `softmax` or `sigmoid`.
+        keep_probability: of dropout.
+        make_optimizer: the port's, where it is to be judged itself.
+    """
+    variables, net = _sides(genotype, None, net, num_classes, seed, keep_probability, False)
+    size = (height or genotype.clip.image_size, width or genotype.clip.image_size)
+    options = _options(net, batch, *size)
+
+    def original(precision: str, start: Mapping[str, np.ndarray]) -> TensorFlowTrainer:
+        return TensorFlowTrainer(
+            start, precision, loss=loss, optimizer=optimizer.original(), **options
+        )
+
+    def port(precision: str, start: Mapping[str, np.ndarray]) -> TorchTrainer:
+        started = copy.deepcopy(net)
+        started.load_state_dict(state_dict_from_tf(start, genotype))
+        made = make_optimizer or optimizer.port
+        return TorchTrainer(started, precision, loss=loss, optimizer=made)
+
+    return TrajectorySpec(
+        name=name,
+        original=original,
+        port=port,
+        variables=variables,
+        batches=[
+            training_batch(net, (batch, *size), seed + step, loss, keep_probability)
+            for step in range(steps)
+        ],
+    )
+
+
+def _sides(
+    genotype: Genotype,
+    variables: Mapping[str, np.ndarray] | None,
+    net: TinyVideoNet | None,
+    num_classes: int,
+    seed: int,
+    keep_probability: float,
+    max_pool_predictions: bool,
+) -> tuple[Mapping[str, np.ndarray], TinyVideoNet]:
+    """The original's weights and the port, made where they are not given."""
+    if variables is None:
+        rows = table(genotype, num_classes)
+        variables = probe_variables({row.tf_name: row.tf_shape for row in rows}, seed)
+    if net is None:
+        weights = Weights(genotype, state_dict_from_tf(variables, genotype))
+        net = weights.build(
+            drop_rate=1 - keep_probability, max_pool_predictions=max_pool_predictions
+        )
+    return variables, net
+
+
+def _options(net: TinyVideoNet, batch: int, height: int, width: int) -> dict[str, Any]:
+    """What `reference_tf.Original` is to be built with, beside `net`."""
+    return {
+        "genotype": net.genotype.to_json(),
+        "num_classes": net.num_classes,
+        "batch": batch,
+        "frames": net.genotype.clip.num_frames,
+        "height": height,
+        "width": width,
+        "max_pool_predictions": net.max_pool_predictions,
+    }
 
 
 def value_names(net: TinyVideoNet) -> list[str]:

@@ -10,6 +10,7 @@ from verify.spec import Arrays
 from verify.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
 
 if TYPE_CHECKING:
+    from reference_tf.optimizers import Apply
     from reference_tf.training import Batch
 
 
@@ -20,7 +21,7 @@ class TensorFlowTrainer:
         variables: TensorFlow name to value.
         precision: `float64` or `float32`.
         loss: `softmax` or `sigmoid`.
-        optimizer: of `reference_tf.optimizers`; `step` needs one.
+        optimizer: of `reference_tf.optimizers`, for `step`.
         **options: for `reference_tf.Original`.
     """
 
@@ -30,7 +31,7 @@ class TensorFlowTrainer:
         precision: str,
         *,
         loss: str = "softmax",
-        optimizer: Any | None = None,
+        optimizer: "Apply | None" = None,
         **options: Any,
     ) -> None:
         self._precision = precision
@@ -38,7 +39,12 @@ class TensorFlowTrainer:
         from reference_tf.training import Training
 
         self._training = Training(self._original, loss, optimizer)
+        self.load(variables)
+
+    def load(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Start from other weights."""
         self._original.load(variables)
+        self._training.reset()
 
     def run(self, batch: TrainingBatch) -> Arrays:
         """See `TrainingRunner`."""

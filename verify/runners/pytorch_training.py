@@ -1,7 +1,7 @@
 """A Tiny Video Network in PyTorch, one training step at a time."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -15,7 +15,7 @@ from port.transfer import tf_from_state_dict, to_tf
 from verify.spec import Arrays
 from verify.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
 
-MakeOptimizer = Callable[[Mapping[str, nn.Parameter]], torch.optim.Optimizer]
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
 class TorchTrainer:
@@ -25,7 +25,7 @@ class TorchTrainer:
         net: the port.
         precision: `float64` or `float32`.
         loss: `softmax` or `sigmoid`, as in `reference_tf.Training`.
-        optimizer: from parameters, by their TensorFlow names, to an optimizer; `step` needs one.
+        optimizer: makes one for the parameters; `step` needs it.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class TorchTrainer:
         self._parameters = {
             row.tf_name: parameters[row.torch_key] for row in self._rows if row.trainable
         }
-        self._optimizer = optimizer(self._parameters) if optimizer else None
+        self._optimizer = optimizer(self._parameters.values()) if optimizer else None
 
     def run(self, batch: TrainingBatch) -> Arrays:
         """See `TrainingRunner`."""
