@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from port.cost import count
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.names import table
@@ -17,9 +18,10 @@ from verify.probe_sets import ALL_SETS, DEFAULT_SETS, ProbeSet, probe_spec
 from verify.probes import probe_variables
 from verify.report import Outcome
 from verify.spec import PortSpec
-from verify.table import run_with_progress, train_with_progress
+from verify.table import follow_with_progress, run_with_progress, train_with_progress
 from verify.training import training
-from verify.training_tvn import tvn_training_spec
+from verify.training_tvn import tvn_training_spec, tvn_trajectory_spec
+from verify.trajectory import trajectory
 from verify.tvn import tvn_spec
 
 LEVELS = ("inference", "training", "full")
@@ -86,7 +88,15 @@ def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
         calls[f"probes: {probes.name}"] = partial(_probe, subject, probes)
     for loss in ("softmax", "sigmoid") if full else ("softmax",):
         calls[f"training: {loss} loss"] = partial(_train, subject, loss)
+    if full:
+        calls["trajectory"] = partial(_follow, subject)
     return calls
+
+
+# Frames of this size are enough to see whether two courses of training part, and quick.
+TRAJECTORY_SIZE = 64
+# Above this many multiply-adds a clip, a training step takes minutes in float64: two are compared.
+HEAVY = 20e9
 
 
 def _probe(subject: Subject, probes: ProbeSet) -> Outcome:
@@ -95,6 +105,7 @@ def _probe(subject: Subject, probes: ProbeSet) -> Outcome:
 
 
 def _train(subject: Subject, loss: str) -> Outcome:
+    heavy = count(subject.genotype, subject.net.num_classes).multiply_adds > HEAVY
     spec = tvn_training_spec(
         subject.genotype,
         name=f"{subject.name}: training, {loss} loss",
@@ -105,5 +116,18 @@ def _train(subject: Subject, loss: str) -> Outcome:
         height=subject.height,
         width=subject.width,
         loss=loss,
+        batches=2 if heavy else 3,
     )
     return train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
+
+
+def _follow(subject: Subject) -> Outcome:
+    """From seeded weights: what is trained here is the code, not the subject's own weights."""
+    spec = tvn_trajectory_spec(
+        subject.genotype,
+        name=f"{subject.name}: trajectory",
+        seed=subject.seed,
+        height=TRAJECTORY_SIZE,
+        width=TRAJECTORY_SIZE,
+    )
+    return follow_with_progress(spec.name, lambda watch: trajectory(spec, runs=3, watch=watch))

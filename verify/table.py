@@ -12,6 +12,7 @@ from verify.engine import Watcher
 from verify.report import Outcome, Report, TapReport
 from verify.spec import PortSpec
 from verify.training_report import TrainingReport
+from verify.trajectory import TrajectoryReport
 from verify.verdicts import Verdict
 
 
@@ -38,6 +39,15 @@ def train_with_progress(
             progress.update(task, completed=done, total=total, description=f"{name}, {what}")
 
         return run(watch)
+
+
+def follow_with_progress(
+    name: str, run: Callable[[Callable[[int, int], None]], TrajectoryReport]
+) -> TrajectoryReport:
+    """Follow a trajectory with a progress bar; return its report."""
+    with _progress() as progress:
+        task = progress.add_task(name, total=None)
+        return run(lambda done, total: progress.update(task, completed=done, total=total))
 
 
 def _progress() -> Progress:

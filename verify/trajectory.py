@@ -6,9 +6,10 @@ apart. How far the original's runs are from one another, and from float64, is th
 far the port's may be from them.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any, Protocol
 
@@ -68,6 +69,7 @@ class TrajectoryReport:
     own: Sequence[Sequence[float]]
     rounded: Sequence[Sequence[float]]
     losses: Mapping[str, Sequence[float]]
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def stray(self) -> float:
@@ -96,6 +98,26 @@ class TrajectoryReport:
         """Both precisions."""
         return self.first_failure is None
 
+    @property
+    def summary(self) -> str:
+        """The outcome in one line."""
+        steps = len(self.float64)
+        if self.first_failure:
+            return f"{self.name} leaves the original's course within {steps} steps, first in " + (
+                self.first_failure
+            )
+        return (
+            f"{self.name} stays on the original's course for {steps} steps "
+            f"({self.float64[-1]:.1e} of the way in float64; in float32 {self.stray:.2f} times as "
+            f"far off as the original from itself, {STRAY_FACTOR:g} is allowed)"
+        )
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """How many steps there are, and the figures of both verdicts."""
+        errors = {"float64_error": max(self.float64), "needed_factor": self.stray}
+        return {"values": len(self.float64), **errors}
+
     def to_dict(self) -> dict[str, Any]:
         """The whole report as plain data."""
         return {
@@ -108,6 +130,7 @@ class TrajectoryReport:
             "crossed": [list(step) for step in self.crossed],
             "own": [list(step) for step in self.own],
             "rounded": [list(step) for step in self.rounded],
+            "about": self.about,
             "losses": {side: list(losses) for side, losses in self.losses.items()},
         }
 
@@ -123,6 +146,7 @@ def trajectory(
             weights moved by one unit in the last place, up or down at random.
         watch: called after each step with how many of how many are done.
     """
+    begun = time.monotonic()
     with ExitStack() as stack:
 
         def start(trainer: Trainer) -> Trainer:
@@ -150,7 +174,9 @@ def trajectory(
             rounded.append([_distance(a, truth) / way for a in left])
             if watch is not None:
                 watch(done, len(spec.batches))
-    return TrajectoryReport(spec.name, float64, crossed, own, rounded, losses)
+    seconds = round(time.monotonic() - begun, 1)
+    about = {"steps": len(spec.batches), "runs": runs, "seconds": seconds}
+    return TrajectoryReport(spec.name, float64, crossed, own, rounded, losses, about)
 
 
 def nudged(variables: Mapping[str, np.ndarray], seed: int) -> Arrays:
