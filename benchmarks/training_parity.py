@@ -33,8 +33,9 @@ def main() -> None:
     arguments = parser.parse_args()
     start = time.monotonic()
     {"step": step, "trajectory": course}[arguments.what](arguments)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{time.monotonic() - start:.0f} s, {memory:.1f} GB at most")
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    here, beside = (resource.getrusage(kind).ru_maxrss * 1024 / 2**30 for kind in kinds)
+    print(f"{time.monotonic() - start:.0f} s, {here:.1f} GiB at most, {beside:.1f} in a child")
 
 
 def step(arguments: argparse.Namespace) -> None:
@@ -45,6 +46,7 @@ def step(arguments: argparse.Namespace) -> None:
         batches=arguments.batches,
         height=arguments.size,
         width=arguments.size,
+        isolated=True,
     )
     report = training(spec)
     print(f"{arguments.model}: passed {report.passed}, first failure {report.first_failure}")

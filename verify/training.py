@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from verify.training_report import (
     TrainingReport,
     ValueReport,
 )
-from verify.training_spec import TrainingBatch, TrainingRunner, TrainingSpec, gradient_of
+from verify.training_spec import TrainingSpec, gradient_of
 
 # Is told how many of how many runs are done, and which comes next.
 Progress = Callable[[int, int, str], None]
@@ -24,7 +24,8 @@ GRADIENT = gradient_of("")
 # Of the net's largest gradient. A gradient smaller than this is a sum that all but cancelled, and
 # what it was summed from, and so its rounding, is larger than it is itself.
 CANCELLED = 1e-5
-SIDES = ("original float64", "port float64", "original float32", "port float32")
+TRUTH = "original float64"
+SIDES = (TRUTH, "original float32", "port float64", "port float32")
 
 
 def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingReport:
@@ -41,54 +42,41 @@ def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingRe
     Returns:
         The report; `report.passed` is the verdict.
     """
-    start = time.monotonic()
-    steps: dict[str, list[StepErrors]] = {name: [] for name in spec.values}
-    shapes: dict[str, tuple[int, ...]] = {}
-    with ExitStack() as stack:
-        runners = {}
-        for side in SIDES:
-            source, precision = side.split()
-            make = spec.original if source == "original" else spec.port
-            runners[side] = stack.enter_context(closing(make(precision)))
-        for index, batch in enumerate(spec.batches):
-
-            def tell(done: int, side: str, index: int = index) -> None:
+    start, total = time.monotonic(), len(SIDES) * len(spec.batches)
+    truths: list[Arrays] = []
+    found: dict[str, list[dict[str, Difference]]] = {side: [] for side in SIDES}
+    # One side after the other: only one holds its memory.
+    for place, side in enumerate(SIDES):
+        source, precision = side.split()
+        make = spec.original if source == "original" else spec.port
+        with closing(make(precision)) as runner:
+            for index, batch in enumerate(spec.batches):
                 if watch is not None:
-                    total = len(spec.batches) * len(SIDES)
-                    watch(index * len(SIDES) + done, total, f"batch {index + 1}: {side}")
-
-            errors, truth_shapes = _compare(runners, batch, tell)
-            shapes |= truth_shapes
-            for name in spec.values:
-                if name in errors:
-                    steps[name].append(errors[name])
-    values = [
-        _row(name, shapes[name], steps[name] if len(steps[name]) == len(spec.batches) else [])
-        for name in spec.values
-    ]
+                    done = place * len(spec.batches) + index
+                    watch(done, total, f"{side}, batch {index + 1}")
+                values = runner.run(batch)
+                if side == TRUTH:
+                    truths.append(values)
+                else:
+                    found[side].append(_differences(values, truths[index]))
+    floors = [CANCELLED * _largest_gradient(truth) for truth in truths]
+    rows = [_row(name, truths[0][name].shape, _steps(name, found, floors)) for name in spec.values]
     seconds = round(time.monotonic() - start, 1)
-    return TrainingReport(spec.name, values, dict(spec.about) | {"seconds": seconds})
+    return TrainingReport(spec.name, rows, dict(spec.about) | {"seconds": seconds})
 
 
-def _compare(
-    runners: Mapping[str, TrainingRunner], batch: TrainingBatch, tell: Callable[[int, str], None]
-) -> tuple[dict[str, StepErrors], dict[str, tuple[int, ...]]]:
-    """One batch: the errors of what the port computes, and the shape of every value."""
-    truth_side, *others = SIDES
-    tell(0, truth_side)
-    truth = runners[truth_side].run(batch)
-    found: list[dict[str, Difference]] = []
-    for done, side in enumerate(others, 1):
-        tell(done, side)
-        found.append(_differences(runners[side].run(batch), truth))
-    floor = CANCELLED * _largest_gradient(truth)
-    errors = {}
-    for name in truth:
-        if all(name in differences for differences in found):
-            function, original, port = (differences[name] for differences in found)
-            unit = max(function.scale, floor if name.startswith(GRADIENT) else 0.0)
-            errors[name] = StepErrors(function, port, original, unit)
-    return errors, {name: value.shape for name, value in truth.items()}
+def _steps(
+    name: str, found: Mapping[str, list[dict[str, Difference]]], floors: list[float]
+) -> list[StepErrors]:
+    """One value's errors in every batch; none if the port does not compute it in every batch."""
+    steps = []
+    sides = (found[side] for side in ("port float64", "port float32", "original float32"))
+    for function, port, original, floor in zip(*sides, floors, strict=True):
+        if not (name in function and name in port):
+            return []
+        unit = max(function[name].scale, floor if name.startswith(GRADIENT) else 0.0)
+        steps.append(StepErrors(function[name], port[name], original[name], unit))
+    return steps
 
 
 def _differences(values: Arrays, truth: Arrays) -> dict[str, Difference]:

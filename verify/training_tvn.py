@@ -14,6 +14,7 @@ from port.transfer import state_dict_from_tf
 from port.weights import Weights
 from verify.optimizers import OptimizerSpec
 from verify.probes import probe_variables, probe_video
+from verify.runners.isolated import IsolatedTrainer
 from verify.runners.original_training import TensorFlowTrainer
 from verify.runners.pytorch_training import MakeOptimizer, TorchTrainer
 from verify.training_spec import (
@@ -21,6 +22,7 @@ from verify.training_spec import (
     LOGITS,
     LOSS,
     TrainingBatch,
+    TrainingRunner,
     TrainingSpec,
     gradient_of,
 )
@@ -46,6 +48,7 @@ def tvn_training_spec(
     loss: str = "softmax",
     keep_probability: float = KEEP_PROBABILITY,
     max_pool_predictions: bool = False,
+    isolated: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> TrainingSpec:
     """The comparison of a TVN with its original in training.
@@ -65,6 +68,8 @@ def tvn_training_spec(
         loss: `softmax`, or `sigmoid` for clips of several labels.
         keep_probability: the original's, where dropout is on.
         max_pool_predictions: which head, where `net` is None.
+        isolated: run the original in processes of its own, so that its memory and the port's are
+            never needed at once; see `IsolatedTrainer`.
         about: more for the report.
     """
     variables, net = _sides(
@@ -81,7 +86,7 @@ def tvn_training_spec(
     return TrainingSpec(
         name=name,
         values=value_names(net),
-        original=partial(TensorFlowTrainer, variables, loss=loss, **options),
+        original=partial(_original, variables, loss, options, isolated),
         port=partial(TorchTrainer, net, loss=loss),
         batches=[first, *others],
         about={
@@ -188,6 +193,17 @@ def _options(net: TinyVideoNet, batch: int, height: int, width: int) -> dict[str
         "width": width,
         "max_pool_predictions": net.max_pool_predictions,
     }
+
+
+def _original(
+    variables: Mapping[str, np.ndarray],
+    loss: str,
+    options: Mapping[str, Any],
+    isolated: bool,
+    precision: str,
+) -> TrainingRunner:
+    make = partial(TensorFlowTrainer, variables, precision, loss=loss, **options)
+    return IsolatedTrainer(make) if isolated else make()
 
 
 def value_names(net: TinyVideoNet) -> list[str]:

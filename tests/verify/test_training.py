@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ from port.transfer import state_dict_from_tf
 from port.weights import Weights
 from tests import recipe
 from tests.verify.nets import EVERY_LAYER
+from verify.runners.isolated import IsolatedTrainer
 from verify.runners.pytorch_training import TorchTrainer
 from verify.spec import Arrays
 from verify.training import training
@@ -75,14 +77,15 @@ def spec(net: TinyVideoNet) -> TrainingSpec:
     return recorded(make_spec(net))
 
 
-def make_spec(net: TinyVideoNet, loss: str = "softmax", batches: int = 2) -> TrainingSpec:
+def make_spec(net: TinyVideoNet, loss: str = "softmax", isolated: bool = False) -> TrainingSpec:
     shapes = {row.tf_name: row.tf_shape for row in table(EVERY_LAYER, CLASSES)}
     return tvn_training_spec(
         EVERY_LAYER,
         variables=recipe.weights(shapes),
         net=net,
-        batches=batches,
+        batches=2,
         loss=loss,
+        isolated=isolated,
         keep_probability=KEEP,
         height=22,
         width=27,
@@ -104,7 +107,7 @@ def with_net(spec: TrainingSpec, net: TinyVideoNet) -> TrainingSpec:
 
 def test_a_faithful_port_passes_with_both_losses(net: TinyVideoNet, spec: TrainingSpec) -> None:
     told: list[tuple[int, int, str]] = []
-    for faithful in (spec, make_spec(net, "sigmoid")):
+    for faithful in (spec, make_spec(net, "sigmoid", isolated=True)):
         report = training(faithful, watch=lambda *news: told.append(news))
         assert report.passed, report.first_failure
         data = report.to_dict()
@@ -170,3 +173,22 @@ class _Broken(TorchTrainer):
         values = super().run(batch)
         values["gradient/dense/bias"] = values["gradient/dense/bias"] * np.nan
         return values
+
+
+def test_what_fails_in_an_isolated_process_is_raised(spec: TrainingSpec) -> None:
+    isolated = IsolatedTrainer(_refuse)
+    with pytest.raises(ArithmeticError, match="no"):
+        isolated.run(spec.batches[0])
+    isolated.close()
+    isolated = IsolatedTrainer(_vanish)
+    with pytest.raises(RuntimeError, match="status 3"):
+        isolated.run(spec.batches[0])
+    isolated.close()
+
+
+def _refuse() -> TorchTrainer:
+    raise ArithmeticError("no")
+
+
+def _vanish() -> TorchTrainer:
+    os._exit(3)
