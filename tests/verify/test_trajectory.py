@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from verify.optimizers import OptimizerSpec
 from verify.training_faults import EpsilonInRoot
 from verify.training_tvn import tvn_trajectory_spec
 from verify.trajectory import TrajectoryReport, TrajectorySpec, trajectory
+from verify.trajectory_plot import render
 
 OPTIMIZERS = {
     "momentum": OptimizerSpec("momentum", 0.01, 1e-4, {"momentum": 0.9}),
@@ -54,6 +56,9 @@ def test_twenty_steps_stay_together(optimizer: str) -> None:
     original, port = report.losses["original"], report.losses["port"]
     assert max(abs(a / b - 1) for a, b in zip(original, port, strict=True)) <= SAME
     assert report.to_dict()["stray"] == report.stray
+    picture = ElementTree.fromstring(render(report))
+    lines = [element for element in picture if element.tag.endswith("polyline")]
+    assert [len(line.get("points", "").split()) for line in lines] == [20] * 4
 
 
 def test_epsilon_in_the_root_shows_at_the_first_step() -> None:
