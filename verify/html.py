@@ -3,6 +3,8 @@
 from html import escape
 
 from verify.report import Outcome, Report, TapReport
+from verify.trajectory import TrajectoryReport
+from verify.trajectory_plot import render as render_plot
 from verify.verdicts import Verdict
 
 STYLE = """
@@ -45,14 +47,15 @@ over the original's own, both against the original in float64.</p>
 
 
 def _further(outcome: Outcome) -> str:
-    """The line of what else was judged, and of its taps those that fail."""
+    """The line of what else was judged; of its taps those that fail, of a trajectory the plot."""
     word, mark = ("passed", "good") if outcome.passed else ("FAILED", "bad")
     taps = outcome.taps if isinstance(outcome, Report) else ()
     failing = [tap for tap in taps if not tap.passed]
     rows = "".join(_row(tap) for tap in failing)
     table = f"{HEAD}<tbody>{rows}</tbody></table>" if failing else ""
+    plot = render_plot(outcome) if isinstance(outcome, TrajectoryReport) else ""
     line = f"<span class='{mark}'>{word}</span>: {escape(outcome.summary)}"
-    return f"<h2>{line}</h2>{table}\n"
+    return f"<h2>{line}</h2>{table}{plot}\n"
 
 
 def _row(tap: TapReport) -> str:

@@ -10,6 +10,7 @@ import torch
 from port.optim import as_float32
 from tests.verify.nets import EVERY_LAYER
 from verify.optimizers import OptimizerSpec
+from verify.report import Report
 from verify.training_faults import EpsilonInRoot
 from verify.training_tvn import tvn_trajectory_spec
 from verify.trajectory import TrajectoryReport, TrajectorySpec, trajectory
@@ -56,7 +57,9 @@ def test_twenty_steps_stay_together(optimizer: str) -> None:
     original, port = report.losses["original"], report.losses["port"]
     assert max(abs(a / b - 1) for a, b in zip(original, port, strict=True)) <= SAME
     assert report.to_dict()["stray"] == report.stray
-    picture = ElementTree.fromstring(render(report))
+    plot = render(report)
+    assert plot in Report("net", [], further={"trajectory": report}).to_html()
+    picture = ElementTree.fromstring(plot)
     lines = [element for element in picture if element.tag.endswith("polyline")]
     assert [len(line.get("points", "").split()) for line in lines] == [20] * 4
 
