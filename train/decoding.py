@@ -1,0 +1,177 @@
+"""Frames out of video files: the right ones, counted as they come out of the decoder.
+
+What a file says of itself is not trusted. Its index tells where to start decoding, and only where
+that is safe; whatever then comes out in another order than it must sends the decoder back to the
+file's beginning, where frame i is the i-th that comes out.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+# Containers whose timestamps tell a frame's place. The others are decoded from the start.
+SEEKABLE = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+_per_thread = threading.local()
+
+
+class Undecodable(Exception):  # noqa: N818  # says what the file is
+    """A file of which no frame can be had; the message says why."""
+
+
+def read_frames(path: Path, wanted: Callable[[int], Sequence[int]]) -> np.ndarray:
+    """Decode some frames of a video.
+
+    Args:
+        path: the file.
+        wanted: is given the number of frames and returns the indices of those to decode, in any
+            order, repeated or not. Asked again where the file turns out to hold fewer frames than
+            it says.
+
+    Returns:
+        RGB `[T, H, W, 3]`, uint8, T as many as `wanted` asked for.
+
+    Raises:
+        Undecodable: not one frame can be decoded.
+    """
+    with open_video(path) as (container, stream):
+        times = _frame_times(container, stream)
+        if times is not None:
+            indices = wanted(len(times))
+            pictures = _by_seeking(container, stream, times, indices)
+            if len(pictures) == len(set(indices)):
+                return np.stack([pictures[index] for index in indices])
+        count = len(times) if times else max(stream.frames, 1)
+    pictures, seen = _from_the_start(path, indices := wanted(count))
+    if len(pictures) < len(set(indices)):  # fewer frames than the file says
+        pictures, seen = _from_the_start(path, indices := wanted(seen))
+    return np.stack([pictures[index] for index in indices])
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A file and its first video stream, decoded by one thread.
+
+    Raises:
+        Undecodable: there is no such file or no video in it; also in place of what the decoder
+            raises while the file is open.
+    """
+    try:
+        # A pipe would be waited for; a folder or a link to nothing has no better message.
+        if not path.is_file():
+            raise Undecodable("a link to nothing" if path.is_symlink() else "no such file")
+        with av.open(
+            # A file, whatever its name looks like; and a playlist in it reaches no network.
+            f"file:{path}",
+            mode="r",
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "file"},
+        ) as container:
+            if not container.streams.video:
+                raise Undecodable("no video stream")
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise Undecodable("no decoder for its video")
+            stream.codec_context.thread_count = 1
+            yield container, stream
+    except (av.FFmpegError, OSError) as error:
+        raise Undecodable(getattr(error, "strerror", None) or str(error)) from None
+
+
+def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """All frames from where the file stands, without those that are damaged."""
+    for packet in container.demux(stream):
+        if packet.size == 0 and packet.dts is not None:
+            continue  # a frame that AVI left out; to the decoder it would mean the end
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            continue
+
+
+def as_rgb(frame: VideoFrame, width: int | None = None, height: int | None = None) -> np.ndarray:
+    """A frame as RGB `[H, W, 3]`, uint8, upright; scaled where a size is given."""
+    # Kept, since building one costs as much as using it; one thread, since its own threads
+    # outlive a fork only by name.
+    if not hasattr(_per_thread, "reformatter"):
+        _per_thread.reformatter = VideoReformatter()
+    reformatter: VideoReformatter = _per_thread.reformatter
+    picture = reformatter.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
+    return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
+
+
+def _frame_times(container: InputContainer, stream: VideoStream) -> list[int] | None:
+    """The time stamp of every frame in order of display; None where they cannot be relied on."""
+    if container.format.name not in SEEKABLE:
+        return None
+    if container.format.name == "avi":
+        if stream.codec_context.has_b_frames:
+            return None  # AVI stamps frames in order of coding, so that they come out 1 to 3 off
+        times = [entry.timestamp for entry in stream.index_entries if entry.size]
+        return times or None
+    packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
+    stamps = [packet.pts for packet in packets if packet.pts is not None]
+    sound = packets and packets[0].is_keyframe and len(set(stamps)) == len(packets)
+    return sorted(stamps) if sound else None
+
+
+def _by_seeking(
+    container: InputContainer, stream: VideoStream, times: list[int], indices: Sequence[int]
+) -> dict[int, np.ndarray]:
+    """The frames of `indices`, decoded from the key frame before the first of them.
+
+    Fewer where the frames do not come out one after the other as `times` says.
+    """
+    place = {time: index for index, time in enumerate(times)}
+    pictures: dict[int, np.ndarray] = {}
+    due: int | None = None
+    try:
+        container.seek(times[min(indices)], stream=stream)
+        for frame in decode(container, stream):
+            index = place.get(-1 if frame.pts is None else frame.pts)
+            if due is None and (index is None or index > min(indices) or not frame.key_frame):
+                break
+            if index is None or (due is not None and index != due):
+                break
+            due = index + 1
+            _keep(pictures, frame, index, indices)
+            if index >= max(indices):
+                break
+    except av.FFmpegError:
+        pictures.clear()
+    return pictures
+
+
+def _from_the_start(path: Path, indices: Sequence[int]) -> tuple[dict[int, np.ndarray], int]:
+    """The frames of `indices` that there are, and how many came out until the last of them."""
+    pictures: dict[int, np.ndarray] = {}
+    seen = 0
+    with open_video(path) as (container, stream):
+        for index, frame in enumerate(decode(container, stream)):
+            seen = index + 1
+            _keep(pictures, frame, index, indices)
+            if index >= max(indices):
+                break
+    if not seen:
+        raise Undecodable("not one frame can be decoded")
+    return pictures, seen
+
+
+def _keep(
+    pictures: dict[int, np.ndarray], frame: VideoFrame, index: int, indices: Sequence[int]
+) -> None:
+    """Convert the frame if it is wanted; all to the size of the first."""
+    if index in indices:
+        first = next(iter(pictures.values()), None)
+        picture = as_rgb(frame)
+        if first is not None and picture.shape != first.shape:
+            height, width = first.shape[:2]
+            picture = as_rgb(frame, *((height, width) if frame.rotation % 180 else (width, height)))
+        pictures[index] = picture
