@@ -8,7 +8,8 @@ import numpy as np
 
 from verify.compare import Difference, difference
 from verify.report import Report, TapReport
-from verify.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage
+from verify.second_look import alone_again, second_look
+from verify.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage, read_after
 from verify.verdicts import Verdict
 
 Watcher = Callable[[TapReport], None]
@@ -41,11 +42,11 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
             isolates=spec.isolates,
         )
         for index, stage in enumerate(spec.stages):
-            still_read = {name for later in spec.stages[index + 1 :] for name in later.reads}
-            for tap in comparison.judge(stage, still_read):
+            for tap in comparison.judge(stage, read_after(spec.stages, index)):
                 taps.append(tap)
                 if watch is not None:
                     watch(tap)
+    taps = second_look(spec, taps)
     seconds = round(time.monotonic() - start, 1)
     return Report(spec.name, taps, dict(spec.about) | {"seconds": seconds})
 
@@ -125,8 +126,12 @@ class _Comparison:
         def see(name: str, port64: np.ndarray) -> None:
             if name in port32:
                 truth = self.original64.run_layer(name, seen)
-                arrays = (port64, port32.pop(name), seen[name])
-                verdicts[name] = Verdict(*(difference(array, truth) for array in arrays))
+                verdict = Verdict(
+                    difference(port64, truth),
+                    difference(port32.pop(name), truth),
+                    difference(seen[name], truth),
+                )
+                verdicts[name] = alone_again(verdict, name, seen, truth, self.original32)
 
         self.port64.run_layers(stage, seen, see)
         return verdicts

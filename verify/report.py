@@ -45,6 +45,13 @@ class TapReport:
                 return f"less precise ({how})"
         return f"other weights: {', '.join(self.other_weights)}" if self.other_weights else ""
 
+    @property
+    def doubtful(self) -> bool:
+        """Alone it passes, on the same weights; only what accumulates speaks against it."""
+        alone = not self.isolates or (self.isolated is not None and self.isolated.passed)
+        accumulates = self.accumulated is not None and self.accumulated.doubtful
+        return alone and accumulates and not self.other_weights
+
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""
         return {

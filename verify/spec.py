@@ -77,3 +77,8 @@ class PortSpec:
     other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     isolates: bool = True
+
+
+def read_after(stages: Sequence[Stage], index: int) -> set[str]:
+    """What the stages behind the one at `index` still read."""
+    return {name for stage in stages[index + 1 :] for name in stage.reads}

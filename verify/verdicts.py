@@ -13,6 +13,8 @@ from verify.compare import Difference
 
 # Of a tap's largest magnitude. A correct port was measured at 3e-15 to 9e-15, accumulated.
 SAME_FUNCTION_BOUND = 1e-11
+# A larger one is never put down to rounding: float32 would be left with no digit.
+DOUBTFUL_DIFFERENCE = 1e-8
 # The port's float32 error may be this many times the original's own.
 SAME_PRECISION_FACTOR = 4.0
 # Roundings (half a unit in the last place) of the largest magnitude that are always granted:
@@ -26,17 +28,21 @@ class Verdict:
     """Both verdicts on one tap, with the figures behind them.
 
     `function` is float64 against float64; `port` and `original` are each side's float32 against
-    the float64 truth.
+    the float64 truth. After a second look (`verify.second_look`) the original's is the largest of
+    `runs` runs, and `explained` the float64 difference that its own rounding explains, as a share
+    of the tap's largest magnitude.
     """
 
     function: Difference
     port: Difference
     original: Difference
+    runs: int = 1
+    explained: float = 0.0
 
     @property
     def same_function(self) -> bool:
         """Float64 agrees up to float64's own rounding."""
-        return self.function.relative <= SAME_FUNCTION_BOUND
+        return self.function.relative <= max(SAME_FUNCTION_BOUND, self.explained)
 
     @property
     def same_precision(self) -> bool:
@@ -47,6 +53,11 @@ class Verdict:
     def passed(self) -> bool:
         """Both."""
         return self.same_function and self.same_precision
+
+    @property
+    def doubtful(self) -> bool:
+        """What fails is no more than a net that magnifies rounding could do to a right port."""
+        return self.function.relative <= DOUBTFUL_DIFFERENCE and np.isfinite(self.port.maximum)
 
     @property
     def needed_factor(self) -> float:
@@ -74,6 +85,8 @@ class Verdict:
             "scale": self.function.scale,
             "port_float32_error": {"max": self.port.maximum, "rms": self.port.rms},
             "original_float32_error": {"max": self.original.maximum, "rms": self.original.rms},
+            "original_runs": self.runs,
+            "explained_float64_error": self.explained,
             "ratio": self.ratio,
             "needed_factor": self.needed_factor,
         }
