@@ -1,0 +1,105 @@
+"""A run from its beginning, or from where it stopped, to its test."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from port.errors import InputError
+from train.config import Config
+from train.distributed import World
+from train.engine import Engine
+from train.failures import explained
+from train.results import Results
+from train.run import Run, now
+from train.splits import split
+from train.start import start
+from train.testing import split_of, test_folder, test_run
+from train.trainer import Trainer
+from train.videos import VideoSet
+
+
+def finetune(
+    config: Config,
+    videos: VideoSet,
+    folder: Path,
+    world: World,
+    *,
+    weights: Path | None = None,
+    allow_unverified: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Results | None:
+    """Train and test. In a folder that holds a run, go on with it.
+
+    Args:
+        config: every setting.
+        videos: the data set.
+        folder: the run's.
+        world: this process among those of the run.
+        weights: what to start from; nothing for scratch.
+        allow_unverified: start from weights that `tvn verify` has not passed.
+        stopping: whether the run is to save its state and end.
+
+    Returns:
+        The results of the test, or None if it was stopped.
+
+    Raises:
+        InputError: what was asked for does not fit, or something broke; see `Engine.train`.
+    """
+    with explained(world):
+        # The first process says which, since the others may look when it has begun to write.
+        begun = world.gather(Run.begun(folder))[0]
+        begin = _resumed if begun else _fresh
+        engine = begin(config, videos, folder, world, weights, allow_unverified, stopping)
+        if not engine.train():
+            return None
+        run = engine.run
+        if world.main:
+            run = run.noted(finished=now(), failed=engine.position.failed,
+                            seconds=round(engine.position.seconds, 1))  # fmt: skip
+        return test_run(run, "last", videos, world, test_folder(run, "last"))
+
+
+def _fresh(
+    config: Config,
+    videos: VideoSet,
+    folder: Path,
+    world: World,
+    weights: Path | None,
+    allow_unverified: bool,
+    stopping: Callable[[], bool],
+) -> Engine:
+    parts = split(videos, config.split, config.fold, config.seed)
+    begun = start(config, videos.class_names, weights, allow_unverified)
+    origin = begun.origin | {"processes": world.size, "device": world.device.type}
+    run = Run.new(folder, config, videos, parts, begun.net, origin)
+    engine = Engine(run, parts, Trainer(begun.net, config, world), world, stopping)
+    if world.main:
+        run.write()
+    return engine
+
+
+def _resumed(
+    config: Config,
+    videos: VideoSet,
+    folder: Path,
+    world: World,
+    weights: Path | None,
+    allow_unverified: bool,
+    stopping: Callable[[], bool],
+) -> Engine:
+    run = Run.open(folder)
+    if different := run.config.differences(config):
+        raise InputError(f"{folder}: its run has {'; '.join(different)}; name another --run")
+    before = run.record["origin"]["weights"]
+    if weights is not None and str(weights) != before:
+        raise InputError(f"{folder}: its run started from {before}; name another --run")
+    run = Run(folder, run.config.continued(config), run.record)
+    parts = split_of(run, videos)
+    sizes = run.record["split"]["train_videos"], run.record["split"]["test_videos"]
+    if sizes != (len(parts.train), len(parts.test)):
+        raise InputError(
+            f"{videos.root}: {len(parts.train)} training and {len(parts.test)} test videos, where "
+            f"the run began with {sizes[0]} and {sizes[1]}; give the same data set"
+        )
+    engine = Engine(run, parts, Trainer(run.blank_net(), run.config, world), world, stopping)
+    engine.go_on()
+    return engine

@@ -1,0 +1,101 @@
+"""What a run says while it runs: JSON lines, TensorBoard, and a progress bar or plain lines."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tensorboardX import SummaryWriter
+
+from port.atomic import write_text
+from port.errors import InputError
+
+
+class Logs:
+    """Writes to `RUN/metrics.jsonl` and `RUN/tensorboard`, and to the terminal.
+
+    Args:
+        run: the run's folder; None for a process that only listens.
+        total: steps of the run.
+        step: where it goes on. What an interrupted sitting wrote of later steps is taken out.
+    """
+
+    def __init__(self, run: Path | None, total: int, step: int = 0) -> None:
+        self._silent = run is None
+        self._console = Console(quiet=self._silent, highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=self._console,
+            disable=self._silent or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("training", total=total, completed=step, state="")
+        if run is not None:
+            self._path = run / "metrics.jsonl"
+            keep_until(self._path, step)
+            self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+        if not self._silent:
+            self._board.close()
+
+    def say(self, text: str) -> None:
+        """A line for whoever watches."""
+        self._console.print(text, markup=False)
+
+    def advance(self, step: int, total: int, state: str) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=step, total=total, state=state)
+
+    def write(self, kind: str, step: int, values: Mapping[str, float]) -> None:
+        """A line of metrics; `kind` is `train` or `test`.
+
+        Raises:
+            InputError: it cannot be written, as on a full disk.
+        """
+        if self._silent:
+            return
+        line = json.dumps({"kind": kind, "step": step, **values}) + "\n"
+        try:
+            with self._path.open("a") as file:
+                file.write(line)
+            for name, value in values.items():
+                self._board.add_scalar(f"{kind}/{name}", value, step)
+        except OSError as error:
+            raise InputError(f"{self._path}: cannot be written ({error.strerror})") from None
+        if not self._console.is_terminal or kind == "test":
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+            self.say(f"{kind} step {step}  {shown}")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`, but for a last one that was cut off by a crash."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def keep_until(path: Path, step: int) -> None:
+    """Take out the lines of later steps, which will be computed again."""
+    rows = [row for row in read_metrics(path) if row["step"] <= step]
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))

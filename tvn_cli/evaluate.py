@@ -1,0 +1,89 @@
+"""`tvn evaluate`: test a run's weights on the videos it has not seen."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from port.errors import InputError
+from tvn_cli.finetune import report
+from tvn_cli.main import no_arguments, required
+
+if TYPE_CHECKING:
+    from train.run import Run
+
+USAGE = "tvn evaluate --run=DIR [--data=DIR] [--which=last|best] [--clips=N] [--crops=1|3]"
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declare the flags."""
+    text, number = flags.DEFINE_string, flags.DEFINE_integer
+    text("run", None, "a run of `tvn finetune`", flag_values=values)
+    text("data", None, "the data set; the one that the run was trained on if left out",
+         flag_values=values)  # fmt: skip
+    flags.DEFINE_enum("which", "last", ["last", "best"], "the weights; `best` were chosen by this "
+                      "same test", flag_values=values)  # fmt: skip
+    number("clips", None, "of a video to average", lower_bound=1, flag_values=values)
+    number("crops", None, "of a clip to average, 1 or 3", lower_bound=1, flag_values=values)
+    number("workers", None, "processes that decode", lower_bound=0, flag_values=values)
+    text("device", None, "cpu, cuda or auto", flag_values=values)
+    flags.DEFINE_enum("folds", "one", ["one", "all"], "test one run, or each fold of a "
+                      "`tvn finetune --folds=all`", flag_values=values)  # fmt: skip
+    text("output", None, "folder for results and pictures; RUN/test-WHICH if left out",
+         flag_values=values)  # fmt: skip
+
+
+def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Test, write results and pictures, print the figures."""
+    no_arguments(arguments)
+    required(values, "run")
+    from train.distributed import joined
+    from train.failures import explained
+    from train.run import Run
+    from train.testing import test_folder, test_run
+    from train.videos import read_videos
+
+    folder = Path(values.run)
+    folders = _fold_folders(folder) if values.folds == "all" else [folder]
+    if values.output is not None and len(folders) > 1:
+        raise InputError("--output and --folds=all do not go together; leave --output out")
+    runs = [_configured(Run.open(each), values) for each in folders]
+    with joined(runs[0].config.device) as world, explained(world):
+        for run in runs:
+            videos = read_videos(values.data or run.record["data"])
+            output = Path(values.output) if values.output else test_folder(run, values.which)
+            results = test_run(run, values.which, videos, world, output)
+            if world.main:
+                report(results, run.folder)
+                print(f"{output}: results.json, tables and pictures")
+        if values.folds == "all" and world.main:
+            report_folds(folder, folders, values.which)
+    return 0
+
+
+def report_folds(folder: Path, runs: Sequence[Path], which: str) -> None:
+    """Put the folds' results together, write and print them."""
+    from train.folds import FIGURES, read_results, summarise, write_summary
+
+    summary = summarise([read_results(run / f"test-{which}" / "results.json") for run in runs])
+    write_summary(folder, summary)
+    leak = "; the split leaks" if summary["leaks"] else ""
+    print(f"{folder}: mean and standard deviation over {summary['folds']} folds{leak}")
+    for name in FIGURES:
+        print(f"  {name:<16} {summary[name]['mean']:.4f} ± {summary[name]['deviation']:.4f}")
+
+
+def _fold_folders(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("fold-*") if path.name.removeprefix("fold-").isdigit()]
+    if not found:
+        raise InputError(f"{folder}: no folds in it; was it trained with --folds=all?")
+    return sorted(found, key=lambda path: int(path.name.removeprefix("fold-")))
+
+
+def _configured(run: "Run", values: flags.FlagValues) -> "Run":
+    """The run with what the flags change of its test."""
+    names = {"clips": "test_clips", "crops": "test_crops", "workers": "workers", "device": "device"}
+    given = {names[flag]: values[flag].value for flag in names if values[flag].value is not None}
+    return replace(run, config=replace(run.config, **given))

@@ -1,0 +1,134 @@
+"""`tvn finetune`: from a folder of videos and verified weights to a tested classifier."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from port.errors import InputError
+from tvn_cli.main import no_arguments, required
+
+if TYPE_CHECKING:
+    from train.config import Config
+    from train.results import Results
+
+USAGE = (
+    "tvn finetune --data=DIR --run=DIR (--weights=W.safetensors | --model=M) [--preset=P]\n"
+    "             [--set=NAME=VALUE,…] [--budget=2h] [--folds=all]\n"
+    "torchrun --nproc_per_node=N -m tvn_cli finetune …    (several GPUs)\n\n"
+    "The same command again goes on where the run stopped. --show prints every setting."
+)
+HOURS = {"h": 1.0, "min": 1 / 60, "s": 1 / 3600}
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declare the flags."""
+    text, switch = flags.DEFINE_string, flags.DEFINE_bool
+    text("data", None, "a folder of class folders of videos, or a CSV of path, label, group",
+         flag_values=values)  # fmt: skip
+    text("run", None, "the run's folder", flag_values=values)
+    text("weights", None, "weights to start from, verified", flag_values=values)
+    text("model", None, "the net: a published name, `small` or a genotype JSON file; that of "
+         "--weights or --preset if left out", flag_values=values)  # fmt: skip
+    text("preset", None, "settings to start from: ucf50_NET, generated or smoke",
+         flag_values=values)  # fmt: skip
+    flags.DEFINE_multi_string("set", [], "settings, as epochs=10,lr=0.1", flag_values=values)
+    text("split", None, "groups, leave_one_group_out, official or random", flag_values=values)
+    flags.DEFINE_integer("fold", None, "which part is tested", flag_values=values)
+    flags.DEFINE_enum("folds", "one", ["one", "all"], "train and test one fold or each",
+                      flag_values=values)  # fmt: skip
+    text("budget", None, "time to fit the epochs to, as 2h, 90min or 1.5h", flag_values=values)
+    switch("allow_unverified", False, "start from weights that `tvn verify` has not passed, and "
+           "record that", flag_values=values)  # fmt: skip
+    switch("show", False, "print every setting and its meaning, and do nothing",
+           flag_values=values)  # fmt: skip
+
+
+def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Train, test, print the figures; 128 plus the signal's number where one stopped it."""
+    no_arguments(arguments)
+    config = _config(values)
+    if values.show:
+        print(config.describe())
+        return 0
+    required(values, "data", "run")
+    if config.model == "" and values.weights is None:
+        raise InputError("--weights or --model must be given; see --help")
+    from train.distributed import joined
+    from train.finetune import finetune
+    from train.folds import fold_folder
+    from train.signals import StopRequest
+    from train.splits import fold_count
+    from train.videos import read_videos
+
+    videos, folder = read_videos(values.data), Path(values.run)
+    runs = {folder: config}
+    if values.folds == "all":
+        folds = range(fold_count(videos, config.split))
+        runs = {fold_folder(folder, fold): replace(config, fold=fold) for fold in folds}
+    with joined(config.device) as world, StopRequest() as stop:
+        for each, settings in runs.items():
+            results = finetune(
+                settings,
+                videos,
+                each,
+                world,
+                weights=Path(values.weights) if values.weights else None,
+                allow_unverified=values.allow_unverified,
+                stopping=lambda: stop.received is not None,
+            )
+            if results is None:
+                if world.main:
+                    print(f"{each}: stopped; the same command again goes on")
+                return 128 + (stop.received or 0)
+            if world.main:
+                report(results, each)
+        if values.folds == "all" and world.main:
+            from tvn_cli.evaluate import report_folds
+
+            report_folds(folder, list(runs), "last")
+    return 0
+
+
+def report(results: "Results", run: Path) -> None:
+    """Print a test's figures, and what has to be known to believe them."""
+    about = results.about
+    print(f"{run}: top-1 {results.top1:.2%}, top-5 {results.top5:.2%}, mean over classes "
+          f"{results.mean_class_top1:.2%}; {len(results.chosen)} videos, {about['clips']} clips x "
+          f"{about['crops']} crops each")  # fmt: skip
+    print(f"split: {about['split']['description']}")
+    verification = about["origin"]["verification"]
+    if not verification["verified"]:
+        print(f"not verified: {verification['reason']}")
+    if about["selected_on_test"]:
+        print("these weights were chosen by the test itself, which flatters them")
+    if failed := results.predictions.failed:
+        print(f"{len(failed)} test videos could not be decoded: {'; '.join(failed)}")
+
+
+def _config(values: flags.FlagValues) -> "Config":
+    """Preset, then flags, then --set."""
+    from train.config import Config
+    from train.presets import preset
+
+    config = preset(values.preset) if values.preset else Config()
+    if values.model is not None:
+        config = replace(config, model=values.model)
+    if values.split is not None:
+        config = config.override([f"split={values.split}"])
+    if values.fold is not None:
+        config = config.override([f"fold={values.fold}"])
+    if values.budget is not None:
+        config = replace(config, budget=_hours(values.budget))
+    settings = [part for text in values["set"].value for part in text.split(",") if part]
+    return config.override(settings)
+
+
+def _hours(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(h|min|s)", text)
+    if not found:
+        raise InputError(f"--budget={text}: must look like 2h, 90min or 1.5h")
+    return float(found[1]) * HOURS[found[2]]
