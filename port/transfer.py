@@ -55,7 +55,7 @@ def tf_from_state_dict(
 
 def to_torch(array: np.ndarray, row: Row) -> Tensor:
     """One variable as a tensor of its own memory."""
-    permuted = row.layout.to_torch(array).copy()
+    permuted = row.layout.to_torch(array)
     if permuted.dtype == BFLOAT16:  # a type of ml_dtypes, which torch does not take as it is
         return torch.from_numpy(permuted.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(permuted)
@@ -65,8 +65,8 @@ def to_tf(tensor: Tensor, row: Row) -> np.ndarray:
     """One tensor as an array of its own memory."""
     tensor = tensor.detach().cpu()
     if tensor.dtype == torch.bfloat16:
-        return row.layout.to_tf(tensor.view(torch.int16).numpy().view(BFLOAT16)).copy()
-    return row.layout.to_tf(tensor.numpy()).copy()
+        return row.layout.to_tf(tensor.view(torch.int16).numpy().view(BFLOAT16))
+    return row.layout.to_tf(tensor.numpy())
 
 
 def class_count(shapes: Mapping[str, Sequence[int]], bias: str) -> int:
