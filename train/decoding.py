@@ -1,13 +1,14 @@
 """Frames out of video files: the right ones, counted as they come out of the decoder.
 
 What a file says of itself is not trusted. Its index tells where to start decoding, and only where
-that is safe; whatever then comes out in another order than it must sends the decoder back to the
-file's beginning, where frame i is the i-th that comes out.
+that is safe; where not all that is wanted comes out then, the file is decoded from its beginning,
+where frame i is the i-th that comes out.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -31,9 +32,9 @@ def read_frames(path: Path, wanted: Callable[[int], Sequence[int]]) -> np.ndarra
 
     Args:
         path: the file.
-        wanted: is given the number of frames and returns the indices of those to decode, in any
-            order, repeated or not. Asked again where the file turns out to hold fewer frames than
-            it says.
+        wanted: is given the number of frames and returns the indices of those to decode. Where
+            they do not rise, as in a clip that is looped, the number is exact; else it may be too
+            high, and `wanted` is asked again if that shows.
 
     Returns:
         RGB `[T, H, W, 3]`, uint8, T as many as `wanted` asked for.
@@ -43,15 +44,17 @@ def read_frames(path: Path, wanted: Callable[[int], Sequence[int]]) -> np.ndarra
     """
     with open_video(path) as (container, stream):
         times = _frame_times(container, stream)
-        if times is not None:
-            indices = wanted(len(times))
+        count = len(times) if times else stream.frames
+        indices = wanted(max(count, 1))
+        exact = count == 0 or _looped(indices)  # whether the number matters beyond the last index
+        if times is not None and not exact:
             pictures = _by_seeking(container, stream, times, indices)
-            if len(pictures) == len(set(indices)):
+            if len(pictures) == len(indices):
                 return np.stack([pictures[index] for index in indices])
-        count = len(times) if times else max(stream.frames, 1)
-    pictures, seen = _from_the_start(path, indices := wanted(count))
-    if len(pictures) < len(set(indices)):  # fewer frames than the file says
-        pictures, seen = _from_the_start(path, indices := wanted(seen))
+    pictures, seen = _from_the_start(path, indices, to_the_end=exact)
+    if seen <= max(indices) or (exact and seen != count):  # not what the file says
+        indices = wanted(seen)
+        pictures, _ = _from_the_start(path, indices)
     return np.stack([pictures[index] for index in indices])
 
 
@@ -66,7 +69,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         # A pipe would be waited for; a folder or a link to nothing has no better message.
         if not path.is_file():
-            raise Undecodable("a link to nothing" if path.is_symlink() else "no such file")
+            raise Undecodable(_absence(path))
         with av.open(
             # A file, whatever its name looks like; and a playlist in it reaches no network.
             f"file:{path}",
@@ -88,8 +91,6 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """All frames from where the file stands, without those that are damaged."""
     for packet in container.demux(stream):
-        if packet.size == 0 and packet.dts is not None:
-            continue  # a frame that AVI left out; to the decoder it would mean the end
         try:
             yield from packet.decode()
         except av.error.InvalidDataError:
@@ -103,8 +104,14 @@ def as_rgb(frame: VideoFrame, width: int | None = None, height: int | None = Non
     if not hasattr(_per_thread, "reformatter"):
         _per_thread.reformatter = VideoReformatter()
     reformatter: VideoReformatter = _per_thread.reformatter
-    picture = reformatter.reformat(frame, width, height, format="rgb24", threads=1).to_ndarray()
+    picture = reformatter.reformat(frame, width, height, "rgb24", threads=1).to_ndarray()
     return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
+
+
+def _absence(path: Path) -> str:
+    if path.exists():
+        return "no regular file"
+    return "a link to nothing" if path.is_symlink() else "no such file"
 
 
 def _frame_times(container: InputContainer, stream: VideoStream) -> list[int] | None:
@@ -114,8 +121,9 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> list[int] | 
     if container.format.name == "avi":
         if stream.codec_context.has_b_frames:
             return None  # AVI stamps frames in order of coding, so that they come out 1 to 3 off
-        times = [entry.timestamp for entry in stream.index_entries if entry.size]
-        return times or None
+        if len(stream.index_entries) < stream.frames:
+            return None  # the file was cut, and its index with it
+        return [entry.timestamp for entry in stream.index_entries if entry.size]
     packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
     stamps = [packet.pts for packet in packets if packet.pts is not None]
     sound = packets and packets[0].is_keyframe and len(set(stamps)) == len(packets)
@@ -127,20 +135,18 @@ def _by_seeking(
 ) -> dict[int, np.ndarray]:
     """The frames of `indices`, decoded from the key frame before the first of them.
 
-    Fewer where the frames do not come out one after the other as `times` says.
+    Fewer where what comes out is none of `times`, or does not begin with a key frame.
     """
     place = {time: index for index, time in enumerate(times)}
     pictures: dict[int, np.ndarray] = {}
-    due: int | None = None
+    begun = False
     try:
         container.seek(times[min(indices)], stream=stream)
         for frame in decode(container, stream):
-            index = place.get(-1 if frame.pts is None else frame.pts)
-            if due is None and (index is None or index > min(indices) or not frame.key_frame):
+            index = None if frame.pts is None else place.get(frame.pts)
+            begun = begun or frame.key_frame
+            if index is None or not begun:
                 break
-            if index is None or (due is not None and index != due):
-                break
-            due = index + 1
             _keep(pictures, frame, index, indices)
             if index >= max(indices):
                 break
@@ -149,15 +155,21 @@ def _by_seeking(
     return pictures
 
 
-def _from_the_start(path: Path, indices: Sequence[int]) -> tuple[dict[int, np.ndarray], int]:
-    """The frames of `indices` that there are, and how many came out until the last of them."""
+def _looped(indices: Sequence[int]) -> bool:
+    return any(later <= earlier for earlier, later in pairwise(indices))
+
+
+def _from_the_start(
+    path: Path, indices: Sequence[int], to_the_end: bool = False
+) -> tuple[dict[int, np.ndarray], int]:
+    """The frames of `indices` that there are, and how many came out before it stopped."""
     pictures: dict[int, np.ndarray] = {}
     seen = 0
     with open_video(path) as (container, stream):
         for index, frame in enumerate(decode(container, stream)):
             seen = index + 1
             _keep(pictures, frame, index, indices)
-            if index >= max(indices):
+            if index >= max(indices) and not to_the_end:
                 break
     if not seen:
         raise Undecodable("not one frame can be decoded")

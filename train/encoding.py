@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from port.atomic import writing
 from port.errors import InputError
@@ -50,6 +51,8 @@ def write_video(
         av.open(file, mode="w", format=FORMATS[path.suffix.lower()]) as container,
     ):
         stream = container.add_stream(codec, rate=rate, options=dict(options or {}))
+        if not isinstance(stream, VideoStream):
+            raise InputError(f"codec {codec!r}: encodes no video")
         stream.pix_fmt = pixel_format
         stream.codec_context.thread_count = 1
         if tag is not None:

@@ -4,7 +4,7 @@ Clips of one group share scene and actors. Where one group is on both sides, a n
 the scene passes the test without knowing the action: a random split leaks, and says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,7 @@ def split(videos: VideoSet, scheme: str, fold: int, seed: int = 0) -> Split:
         return _official(videos, fold)
     if scheme == "random":
         test = _random_test(videos, fold, seed)
-        description = f"random, fold {fold} of {folds}, seed {seed}; {LEAK}"
+        description = f"random, fold {fold} of {folds}, seed {seed}"
     else:
         groups = _groups(videos)
         held = set(groups[fold::folds])
@@ -82,8 +82,7 @@ def split(videos: VideoSet, scheme: str, fold: int, seed: int = 0) -> Split:
         description = f"{scheme}, fold {fold} of {folds}; groups of the test: {shown_groups}"
     train = [video for video in videos.videos if video not in test]
     rest = [video for video in videos.videos if video in test]
-    return _checked(videos, Split(tuple(train), tuple(rest), scheme, fold, scheme == "random",
-                                  description))  # fmt: skip
+    return _checked(videos, train, rest, scheme, fold, description)
 
 
 def _groups(videos: VideoSet) -> list[str]:
@@ -125,13 +124,12 @@ def _official(videos: VideoSet, fold: int) -> Split:
     if both := sorted(train & test):
         raise InputError(f"{shown(both[0])}: on both sides of official split {number}")
 
-    def pick(names: Iterable[str]) -> tuple[Video, ...]:
-        chosen = set(names)
-        return tuple(video for name, video in by_name.items() if name in chosen)
+    def pick(names: frozenset[str]) -> list[Video]:
+        return [video for name, video in by_name.items() if name in names]
 
     left = len(by_name) - len(train) - len(test)
     description = f"official split {number}" + (f"; {left} videos in neither list" if left else "")
-    return _checked(videos, Split(pick(train), pick(test), "official", fold, False, description))
+    return _checked(videos, pick(train), pick(test), "official", fold, description)
 
 
 def _check_classes(videos: VideoSet) -> None:
@@ -140,19 +138,26 @@ def _check_classes(videos: VideoSet) -> None:
         raise InputError(f"{where}: a class without videos; fill the folder or take it away")
 
 
-def _checked(videos: VideoSet, split: Split) -> Split:
-    """Refuse a split in which a class cannot be learnt or nothing is tested."""
-    lacking = _absent_labels(split.train, len(videos.class_names))
-    if lacking:
-        raise InputError(
-            f"class {videos.class_names[lacking[0]]}: no training videos in {split.description}; "
-            "give it more groups or take it away"
-        )
-    if not split.test:
-        raise InputError(f"{videos.root}: no test videos in {split.description}")
-    return split
-
-
-def _absent_labels(videos: Sequence[Video], count: int) -> list[int]:
-    present = {video.label for video in videos}
-    return [label for label in range(count) if label not in present]
+def _checked(
+    videos: VideoSet,
+    train: Sequence[Video],
+    test: Sequence[Video],
+    scheme: str,
+    fold: int,
+    description: str,
+) -> Split:
+    """The split, unless a class cannot be learnt or nothing is tested; told whether it leaks."""
+    learnt = {video.label for video in train}
+    for label, name in enumerate(videos.class_names):
+        if label not in learnt:
+            raise InputError(
+                f"class {name}: no training videos in {description}; give it more groups or take "
+                "it away"
+            )
+    if not test:
+        raise InputError(f"{videos.root}: no test videos in {description}")
+    shared = {video.group for video in train} & {video.group for video in test}
+    # An unknown group is shared for all one knows; the authors of official lists knew.
+    leaks = bool(shared if scheme == "random" else shared - {""})
+    description += f"; {LEAK}" if leaks else ""
+    return Split(tuple(train), tuple(test), scheme, fold, leaks, description)
