@@ -61,29 +61,16 @@ def read_videos(path: str | Path) -> VideoSet:
         InputError: there is no such data set, or it holds no videos; names the file at fault.
     """
     path = Path(path)
-    if path.is_file():
-        return _from_csv(path)
-    if not path.is_dir():
-        raise InputError(f"{path}: neither a folder of class folders nor a CSV file")
-    if (path / LISTING).is_file():
-        return _from_csv(path / LISTING)
-    lists = _official_lists(path)
-    root = _class_root(path, lists)
-    folders = _class_folders(root, lists)
-    class_names = _official_classes(lists / "classInd.txt") if lists else tuple(folders)
-    labels = _labels(root, folders, class_names)
-    videos = tuple(
-        Video(file, labels[name], group_of(file))
-        for name, folder in folders.items()
-        for file in _video_files(folder)
-    )
-    if not videos:
-        raise InputError(f"{root}: no videos in its class folders ({' '.join(sorted(SUFFIXES))})")
-    if lists:
-        names = [file.path.relative_to(root).as_posix() for file in videos]
-        return VideoSet(root, "ucf101", class_names, videos, _official_splits(lists, names))
-    form = "ucf" if all(video.group for video in videos) else "folders"
-    return VideoSet(root, form, class_names, videos)
+    try:
+        if path.is_file():
+            return _from_csv(path)
+        if not path.is_dir():
+            raise InputError(f"{path}: neither a folder of class folders nor a CSV file")
+        if (path / LISTING).is_file():
+            return _from_csv(path / LISTING)
+        return _from_folders(path)
+    except OSError as error:
+        raise InputError(f"{shown(error.filename)}: cannot be read ({error.strerror})") from None
 
 
 def group_of(path: Path) -> str:
@@ -103,11 +90,28 @@ def shown(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def _from_folders(path: Path) -> VideoSet:
+    lists = _official_lists(path)
+    root = _class_root(path, lists)
+    folders = _class_folders(root, lists)
+    class_names = _official_classes(lists / "classInd.txt") if lists else tuple(folders)
+    labels = _labels(root, folders, class_names)
+    videos = tuple(
+        Video(file, labels[name], group_of(file))
+        for name, folder in folders.items()
+        for file in _video_files(folder)
+    )
+    if not videos:
+        raise InputError(f"{root}: no videos in its class folders ({' '.join(sorted(SUFFIXES))})")
+    if lists:
+        names = [file.path.relative_to(root).as_posix() for file in videos]
+        return VideoSet(root, "ucf101", class_names, videos, _official_splits(lists, names))
+    form = "ucf" if all(video.group for video in videos) else "folders"
+    return VideoSet(root, form, class_names, videos)
+
+
 def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"{shown(folder)}: cannot be read ({error.strerror})") from None
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
 def _class_root(path: Path, lists: Path | None) -> Path:
@@ -133,10 +137,10 @@ def _class_folders(root: Path, lists: Path | None) -> dict[str, Path]:
 def _video_files(folder: Path, deep: bool = True) -> Iterator[Path]:
     """The videos in a folder, and in folders inside it; links to nothing are among them."""
 
-    def refuse(error: OSError) -> None:
-        raise InputError(f"{shown(error.filename)}: cannot be read ({error.strerror})")
+    def stop(error: OSError) -> None:
+        raise error
 
-    for where, below, names in os.walk(folder, onerror=refuse):
+    for where, below, names in os.walk(folder, onerror=stop):
         below[:] = sorted(below) if deep else []
         for name in sorted(names):
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
@@ -205,8 +209,8 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: no UTF-8 text ({error.reason})") from None
 
 
 def _from_csv(path: Path) -> VideoSet:

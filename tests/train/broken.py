@@ -63,12 +63,17 @@ def write_odd(folder: Path) -> list[Path]:
 @contextmanager
 def unreadable(path: Path) -> Iterator[None]:
     """Take all rights to `path` away; root, who needs none, is nobody for that while."""
-    user, mode = os.geteuid(), path.stat().st_mode
-    path.chmod(0)
-    if user == 0:
-        os.seteuid(NOBODY)
+    user = os.geteuid()
+    # Nobody has to get as far as the path itself.
+    parents = path.parents if user == 0 else []
+    modes = {path: 0} | {parent: parent.stat().st_mode | 0o555 for parent in parents}
+    before = {path: path.stat().st_mode for path in modes}
     try:
+        for changed, mode in modes.items():
+            changed.chmod(mode)
+        os.seteuid(NOBODY if user == 0 else user)
         yield
     finally:
         os.seteuid(user)
-        path.chmod(mode)
+        for changed, mode in before.items():
+            changed.chmod(mode)
