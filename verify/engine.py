@@ -32,7 +32,7 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
     start = time.monotonic()
     taps = []
     with ExitStack() as stack:
-        comparison = _Comparison(
+        comparison = Comparison(
             original64=stack.enter_context(closing(spec.original("float64"))),
             original32=stack.enter_context(closing(spec.original("float32"))),
             port64=stack.enter_context(closing(spec.port("float64"))),
@@ -51,8 +51,8 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
     return Report(spec.name, taps, dict(spec.about) | {"seconds": seconds})
 
 
-class _Comparison:
-    """The four runners, and for each what later stages still read."""
+class Comparison:
+    """The four runners, and for each what later stages still read, in `carried`."""
 
     def __init__(
         self,

@@ -25,7 +25,10 @@ RUNS = 8
 
 
 def second_look(spec: PortSpec, taps: Sequence[TapReport]) -> list[TapReport]:
-    """Judge the doubtful taps again, if nothing but doubt speaks against the port.
+    """Judge the doubtful taps again that come before the first one that is certain to fail.
+
+    Behind that one nothing more is to be learnt; in front of it, doubt would hide where the
+    failure starts.
 
     Args:
         spec: what was compared.
@@ -34,15 +37,17 @@ def second_look(spec: PortSpec, taps: Sequence[TapReport]) -> list[TapReport]:
     Returns:
         The taps, with more of the original's own error in `accumulated` where there was doubt.
     """
-    failed = {tap.name: tap.accumulated for tap in taps if not tap.passed}
-    if not failed or not all(tap.passed or tap.doubtful for tap in taps):
+    certain = (place for place, tap in enumerate(taps) if not (tap.passed or tap.doubtful))
+    doubted = taps[: next(certain, len(taps))]
+    failed = {tap.name: tap.accumulated for tap in doubted if not tap.passed}
+    if not failed:
         return list(taps)
     names = set(failed)
     function = {n for n, v in failed.items() if v is not None and not v.same_function}
-    moved64 = _errors(spec, "float64", function)
-    moved32 = _errors(spec, "float32", names)
+    moved64 = errors_when_moved(spec, "float64", function)
+    moved32 = errors_when_moved(spec, "float32", names)
     again = {
-        name: _judged_again(verdict, moved64.get(name, []), moved32[name])
+        name: judged_again(verdict, moved64.get(name, []), moved32[name])
         for name, verdict in failed.items()
         if verdict is not None
     }
@@ -61,12 +66,13 @@ def alone_again(
         return verdict
     moved = (Moved(seen, "float32", run) for run in range(RUNS))
     found = (original32.run_layer(tap, values) for values in moved)
-    return _judged_again(verdict, [], [difference(value, truth) for value in found])
+    return judged_again(verdict, [], [difference(value, truth) for value in found])
 
 
-def _judged_again(
+def judged_again(
     verdict: Verdict, moved64: Sequence[Difference], moved32: Sequence[Difference]
 ) -> Verdict:
+    """The verdict with the original's own error in further runs, in float64 and in float32."""
     runs = [verdict.original, *moved32]
     return replace(
         verdict,
@@ -78,7 +84,9 @@ def _judged_again(
     )
 
 
-def _errors(spec: PortSpec, precision: str, names: set[str]) -> dict[str, list[Difference]]:
+def errors_when_moved(
+    spec: PortSpec, precision: str, names: set[str]
+) -> dict[str, list[Difference]]:
     """Each named tap's distance from the truth, in further runs of the original."""
     errors: dict[str, list[Difference]] = {name: [] for name in names}
     if not names:

@@ -7,12 +7,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from port.layers import BatchNorm, ClipScale, SpatialPool
-from port.layers.pool import average_pool
+from port.block import Add
+from port.layers import (
+    BatchNorm,
+    ClipScale,
+    Conv2d,
+    DepthwiseConv2d,
+    InputStream,
+    SpatialPool,
+)
+from port.layers.activation import HardSwish
 from port.optim import AdamTF, as_float32
 from port.tf_semantics import pad_same
-from verify.faults import Plant, as_class, with_values
+from verify.faults.base import Plant, Site, Undo, behaves, with_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,75 +39,156 @@ class TrainingFault:
     @contextmanager
     def planted(self, net: nn.Module, path: str) -> Iterator[None]:
         """Make the mistake in one module, and mend it afterwards."""
-        undo = self.plant(net.get_submodule(path))
+        undo = self.plant(Site(net, path, net.get_submodule(path)))
         try:
             yield
         finally:
             undo()
 
 
-class _BiasedVariance(BatchNorm):
-    def forward(self, input: Tensor) -> Tensor:
-        assert self.running_var is not None and self.momentum is not None
-        before = self.running_var.clone()
-        y = super().forward(input)
-        if self.training:
-            biased = input.detach().var((0, 2, 3), correction=0)
-            self.running_var.copy_(before + (biased - before) * self.momentum)
-        return y
+Right = Callable[..., Tensor]
+CHANNEL_AXES = (0, 2, 3)
 
 
-class _UpdatedTwice(BatchNorm):
-    def forward(self, input: Tensor) -> Tensor:
-        super().forward(input.detach())
-        return super().forward(input)
+def _biased_variance(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
+    assert module.running_var is not None and module.momentum is not None
+    before = module.running_var.clone()
+    y = right(x)
+    if module.training:
+        biased = x.detach().var(CHANNEL_AXES, correction=0)
+        module.running_var.copy_(before + (biased - before) * module.momentum)
+    return y
 
 
-class _GradientIntoPadding(SpatialPool):
+def _updated_twice(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
+    right(x.detach())
+    return right(x)
+
+
+def _as_at_inference(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
+    mean, variance = module.running_mean, module.running_var
+    return F.batch_norm(x, mean, variance, module.weight, module.bias, eps=module.eps)
+
+
+def _normalised_with(module: BatchNorm, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    scale = module.weight / (variance + module.eps).sqrt()
+    return (x - mean[:, None, None]) * scale[:, None, None] + module.bias[:, None, None]
+
+
+def _unbiased_to_normalise(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
+    right(x.detach())
+    if not module.training:
+        return right(x)
+    return _normalised_with(module, x, x.mean(CHANNEL_AXES), x.var(CHANNEL_AXES))
+
+
+def _detached_statistics(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
+    right(x.detach())
+    if not module.training:
+        return right(x)
+    fixed = x.detach()
+    mean, variance = fixed.mean(CHANNEL_AXES), fixed.var(CHANNEL_AXES, correction=0)
+    return _normalised_with(module, x, mean, variance)
+
+
+def _gradient_into_padding(module: SpatialPool, right: Right, x: Tensor) -> Tensor:
     """The right averages, with the gradient of those that count padding."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        padded = pad_same(x, self.kernel, self.stride)
-        counted = nn.functional.avg_pool2d(padded, self.kernel, self.stride)
-        right = average_pool(x, self.kernel, self.stride)
-        return counted + (right - counted).detach()
+    padded = pad_same(x, module.kernel, module.stride)
+    return _with_gradient_of(F.avg_pool2d(padded, module.kernel, module.stride), right(x))
 
 
-class _DetachedGate(ClipScale):
-    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        return super().forward(x, gate.detach())
+def _gradient_to_all_ties(module: SpatialPool, right: Right, x: Tensor) -> Tensor:
+    """The right maxima, with the gradient of a mean over each window's largest."""
+    padded = pad_same(x, module.kernel, module.stride, value=-torch.inf)
+    width = module.kernel[0] * module.kernel[1]
+    windows = padded.unfold(2, module.kernel[0], module.stride[0])
+    windows = windows.unfold(3, module.kernel[1], module.stride[1])
+    return _with_gradient_of(windows.reshape(*windows.shape[:4], width).amax(-1), right(x))
 
 
-def _freeze_gamma(module: nn.Module) -> Callable[[], None]:
-    gamma = module.get_parameter("weight")
-    gamma.requires_grad_(False)
-
-    def undo() -> None:
-        gamma.requires_grad_(True)
-
-    return undo
+def _detached_gate(module: ClipScale, right: Right, x: Tensor, gate: Tensor) -> Tensor:
+    return right(x, gate.detach())
 
 
-def _is(kind: type[nn.Module]) -> Callable[[nn.Module], bool]:
-    return lambda module: isinstance(module, kind)
+def _detached_skip(module: Add, right: Right, skip: Tensor, y: Tensor) -> Tensor:
+    return right(skip.detach(), y)
 
 
-def _averages(module: nn.Module) -> bool:
-    return isinstance(module, SpatialPool) and module.kind == "avgpool" and module.kernel[0] > 1
+def _straight_through(module: nn.Module, right: Right, x: Tensor) -> Tensor:
+    """Right values, with the gradient of what does nothing."""
+    return _with_gradient_of(x, right(x))
 
 
+def _swish_gradient(module: nn.Module, right: Right, x: Tensor) -> Tensor:
+    return _with_gradient_of(F.silu(x), right(x))
+
+
+def _gradient_not_stopped(module: InputStream, right: Right, clip: Tensor) -> Tensor:
+    frames = clip[:, :, : module.num_frames].transpose(1, 2).flatten(0, 1)
+    if module.size is None or frames.shape[-2] == module.size:
+        return frames
+    return F.interpolate(frames, (module.size, module.size), mode="bilinear")
+
+
+def _with_gradient_of(wrong: Tensor, right: Tensor) -> Tensor:
+    return wrong + (right - wrong).detach()
+
+
+def _frozen(parameter: str) -> Plant:
+    def plant(site: Site) -> Undo:
+        frozen = site.module.get_parameter(parameter)
+        frozen.requires_grad_(False)
+
+        def undo() -> None:
+            frozen.requires_grad_(True)
+
+        return undo
+
+    return plant
+
+
+def _is(*kinds: type[nn.Module]) -> Callable[[nn.Module], bool]:
+    return lambda module: isinstance(module, kinds)
+
+
+def _pools(kind: str) -> Callable[[nn.Module], bool]:
+    return lambda module: (
+        isinstance(module, SpatialPool) and module.kind == kind and module.kernel[0] > 1
+    )
+
+
+def _stops_gradient(module: nn.Module) -> bool:
+    return isinstance(module, InputStream) and module.size is not None
+
+
+NORM = _is(BatchNorm)
 FAULTS = (
-    TrainingFault("batch-norm momentum 0.9", _is(BatchNorm), with_values(momentum=lambda _: 0.9)),
-    TrainingFault("biased moving variance", _is(BatchNorm), as_class(_BiasedVariance)),
-    TrainingFault("statistics updated twice", _is(BatchNorm), as_class(_UpdatedTwice)),
+    TrainingFault("batch-norm momentum 0.9", NORM, with_values(momentum=lambda _: 0.9)),
+    TrainingFault("biased moving variance", NORM, behaves(_biased_variance)),
+    TrainingFault("statistics updated twice", NORM, behaves(_updated_twice)),
+    TrainingFault("statistics not updated", NORM, with_values(momentum=lambda _: 0.0)),
+    TrainingFault("moving statistics in training", NORM, behaves(_as_at_inference)),
+    TrainingFault("unbiased variance to normalise", NORM, behaves(_unbiased_to_normalise)),
+    TrainingFault("statistics without gradient", NORM, behaves(_detached_statistics)),
     TrainingFault(
         "keep probability for drop probability",
         _is(nn.Dropout),
         with_values(p=lambda module: 1 - module.p),
     ),
-    TrainingFault("averages' gradient into padding", _averages, as_class(_GradientIntoPadding)),
-    TrainingFault("frozen gamma", _is(BatchNorm), _freeze_gamma),
-    TrainingFault("detached gate", _is(ClipScale), as_class(_DetachedGate)),
+    TrainingFault(
+        "averages' gradient into padding", _pools("avgpool"), behaves(_gradient_into_padding)
+    ),
+    TrainingFault(
+        "maxima's gradient to all ties", _pools("maxpool"), behaves(_gradient_to_all_ties)
+    ),
+    TrainingFault("frozen gamma", NORM, _frozen("weight")),
+    TrainingFault("frozen beta", NORM, _frozen("bias")),
+    TrainingFault("frozen kernel", _is(Conv2d, DepthwiseConv2d, nn.Linear), _frozen("weight")),
+    TrainingFault("detached gate", _is(ClipScale), behaves(_detached_gate)),
+    TrainingFault("detached skip", _is(Add), behaves(_detached_skip)),
+    TrainingFault("ReLU's gradient left out", _is(nn.ReLU), behaves(_straight_through)),
+    TrainingFault("gradient of swish in hard-swish", _is(HardSwish), behaves(_swish_gradient)),
+    TrainingFault("stream's gradient not stopped", _stops_gradient, behaves(_gradient_not_stopped)),
 )
 
 

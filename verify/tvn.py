@@ -1,9 +1,10 @@
 """Tiny Video Networks as a `PortSpec`: `reference_tf` beside `port`."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from port.block import Block
 from port.genotype import Genotype
 from port.model import TinyVideoNet
-from port.names import table
+from port.names import Row, table
 from port.taps import tapped_modules
 from port.transfer import state_dict_from_tf, to_tf
 from port.weights import Weights
@@ -83,20 +84,24 @@ def tvn_spec(
         original=partial(TensorFlowRunner, variables, **options),
         port=TvnPort(net, batch),
         inputs={VIDEO: video.reshape(*leading, *video.shape[2:])},
-        other_weights=_other_weights(variables, net),
+        other_weights=other_weights(variables, net, table(genotype, net.num_classes)),
         about={"input": list(video.shape), "seed": seed, "genotype": genotype.to_dict()}
         | dict(about or {}),
     )
 
 
-def _other_weights(
-    variables: Mapping[str, np.ndarray], net: TinyVideoNet
+def other_weights(
+    variables: Mapping[str, np.ndarray], net: TinyVideoNet, rows: Iterable[Row]
 ) -> dict[str, tuple[str, ...]]:
-    """By tap, the variables that the port holds other values of, bit for bit."""
-    state_dict, other = net.state_dict(), dict[str, tuple[str, ...]]()
-    for row in table(net.genotype, net.num_classes):
-        here = to_tf(state_dict[row.torch_key], row)
-        if here.tobytes() != np.ascontiguousarray(variables[row.tf_name]).tobytes():
+    """By tap, the variables among `rows` that the port does not hold bit for bit."""
+    other = dict[str, tuple[str, ...]]()
+    for row in rows:
+        try:
+            held = attrgetter(row.torch_key)(net)
+        except AttributeError:  # a port without the layer
+            held = None
+        right = np.ascontiguousarray(variables[row.tf_name])
+        if held is None or to_tf(held, row).tobytes() != right.tobytes():
             other[row.tap] = (*other.get(row.tap, ()), row.tf_name)
     return other
 

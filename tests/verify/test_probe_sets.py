@@ -16,7 +16,7 @@ from port import (
 from port.names import table
 from port.taps import tapped_modules
 from tests.verify.nets import EVERY_LAYER
-from verify.faults import FAULTS
+from verify.faults import named
 from verify.probe_sets import ALL_SETS, EVEN_SIZE, ODD_SIZE, ONE_FRAME, ProbeSet, probe_spec
 from verify.probes import probe_variables
 
@@ -55,7 +55,7 @@ def test_a_right_port_passes(probes: ProbeSet, net: TinyVideoNet) -> None:
 
 def test_sizes_complement_each_other(net: TinyVideoNet) -> None:
     """What is symmetric at one size is not at the other: each padding fault shows in one."""
-    sides = next(fault for fault in FAULTS if fault.name == "padding on the other side")
+    sides = named("padding on the other side")
     for tap in sides.sites(net):
         with sides.planted(net, tap):
             found = [_verify(probes, net).first_failure for probes in (ODD_SIZE, EVEN_SIZE)]

@@ -1,0 +1,226 @@
+"""One net with its original, kept running, so that many wrong ports can be judged quickly.
+
+What the original computes does not depend on what is wrong with the port: it is computed once.
+And a port that is wrong in one layer computes what the right one does until that layer's stage:
+there the judging starts. Who judges is the engine itself.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from port.model import TinyVideoNet
+from port.names import table
+from verify.compare import Difference, difference
+from verify.engine import Comparison
+from verify.faults import Fault
+from verify.report import TapReport
+from verify.runners.pytorch import TorchRunner
+from verify.second_look import errors_when_moved, judged_again
+from verify.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage, read_after
+from verify.tvn import TvnPort, other_weights, stage_calls
+
+PRECISIONS = ("float64", "float32")
+# A fault and the tap of the layer that it is planted in.
+Planted = tuple[Fault, str]
+
+
+class Remembering:
+    """An original that computes nothing twice from the same arrays, and stays open."""
+
+    def __init__(self, runner: OriginalRunner) -> None:
+        self._runner = runner
+        self._stages: dict[str, tuple[list[np.ndarray], Arrays]] = {}
+        self._layers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
+        """See `OriginalRunner`."""
+        reads = [given[name] for name in stage.reads]
+        known = self._stages.get(stage.name)
+        if known is None:
+            known = self._stages[stage.name] = (reads, self._runner.run_stage(stage, given))
+        same = all(a is b or np.array_equal(a, b) for a, b in zip(reads, known[0], strict=True))
+        return dict(known[1]) if same else self._runner.run_stage(stage, given)
+
+    def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See `OriginalRunner`. Only of what the original itself saw is anything remembered."""
+        if type(seen) is not dict:  # the second look's, moved by a rounding
+            return self._runner.run_layer(tap, seen)
+        known = self._layers.get(tap)
+        if known is None or known[0] is not seen[tap]:
+            known = self._layers[tap] = (seen[tap], self._runner.run_layer(tap, seen))
+        return known[1]
+
+    def close(self) -> None:
+        """Nothing: others go on asking."""
+
+    def end(self) -> None:
+        """Free what the runner holds."""
+        self._runner.close()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Of one wrong port on one set of clips: the first tap that failed, and why."""
+
+    tap: str
+    reason: str
+
+
+class Bench:
+    """A right port beside its original on one set of clips.
+
+    Args:
+        spec: of a Tiny Video Network and its right port.
+        variables: the original's weights.
+    """
+
+    def __init__(self, spec: PortSpec, variables: Mapping[str, np.ndarray]) -> None:
+        assert isinstance(spec.port, TvnPort)
+        self._variables, batch = variables, spec.port.batch
+        self.originals = {p: Remembering(spec.original(p)) for p in PRECISIONS}
+        self.nets: dict[str, TinyVideoNet] = {}
+        self._ports: dict[str, PortRunner] = {}
+        for precision in PRECISIONS:
+            net = copy.deepcopy(spec.port.net).eval()
+            self.nets[precision] = net
+            self._ports[precision] = TorchRunner(net, stage_calls(net, batch), precision)
+        self.spec = replace(spec, original=self.originals.__getitem__)
+        self._rows = table(spec.port.net.genotype, spec.port.net.num_classes)
+        self._order = {
+            tap: (index, place)
+            for index, stage in enumerate(self.spec.stages)
+            for place, tap in enumerate(stage.taps)
+        }
+        self._carried: list[dict[str, Arrays]] = []
+        self._seen: dict[str, Arrays] = {}
+        self._moved: dict[str, dict[str, list[Difference]]] = {}
+        self.right = list(self._walk())
+        self._right = {tap.name: tap.isolated for tap in self.right if tap.isolated}
+
+    def close(self) -> None:
+        """Free what the original holds."""
+        for original in self.originals.values():
+            original.end()
+
+    def passes(self) -> bool:
+        """The right port's verdict, second look included."""
+        return all(tap.passed or self._again(tap).passed for tap in self.right)
+
+    def judge(self, planted: Sequence[Planted]) -> Judgement | None:
+        """Plant faults, judge until a tap fails, mend them; None if no tap fails."""
+        first = min((tap for _, tap in planted), key=self._order.__getitem__)
+        with self.planted(planted):
+            return self._alone(first) or self._all(planted)
+
+    def _alone(self, first: str) -> Judgement | None:
+        """The quick way to most verdicts: float64 alone, in the first fault's own stage.
+
+        In front of the fault the port computes what the right one does. A layer that fails here
+        fails in the engine, whatever else is found there.
+        """
+        stage = self.spec.stages[self.stage_of(first)]
+        seen = self._seen[stage.name]
+        found: Arrays = {}
+        self._ports["float64"].run_layers(stage, seen, found.__setitem__)
+        for tap in stage.taps[stage.taps.index(first) :]:
+            if tap not in found:
+                return None
+            truth = self.originals["float64"].run_layer(tap, seen)
+            verdict = replace(self._right[tap], function=difference(found[tap], truth))
+            if not verdict.same_function:
+                return Judgement(tap, "another function (isolated)")
+        return None
+
+    def _all(self, planted: Sequence[Planted]) -> Judgement | None:
+        for tap in self.taps(planted):
+            if not tap.passed and not self._again(tap).passed:
+                return Judgement(tap.name, tap.reason)
+        return None
+
+    def _again(self, tap: TapReport) -> TapReport:
+        """The second look at a tap of which nothing but the size of rounding is in doubt."""
+        if not tap.doubtful or tap.accumulated is None:
+            return tap
+        if not self._moved:
+            names = set(self._order)
+            self._moved |= {p: errors_when_moved(self.spec, p, names) for p in PRECISIONS}
+        moved = (self._moved[precision][tap.name] for precision in PRECISIONS)
+        return replace(tap, accumulated=judged_again(tap.accumulated, *moved))
+
+    def taps(self, planted: Sequence[Planted]) -> Iterator[TapReport]:
+        """Every tap from the stage of the first fault on, while the faults are planted."""
+        start = min(self.stage_of(tap) for _, tap in planted)
+        names = {tap for _, tap in planted}
+        rows = [row for row in self._rows if row.tap in names]
+        comparison = self._comparison(other_weights(self._variables, self.nets["float32"], rows))
+        comparison.carried = {side: dict(values) for side, values in self._carried[start].items()}
+        stages = self.spec.stages
+        for index in range(start, len(stages)):
+            yield from comparison.judge(stages[index], read_after(stages, index))
+
+    @contextmanager
+    def planted(self, faults: Sequence[Planted]) -> Iterator[None]:
+        """The faults in the nets of both precisions."""
+        with ExitStack() as stack:
+            for fault, tap in faults:
+                for net in self.nets.values():
+                    stack.enter_context(fault.planted(net, tap))
+            yield
+
+    def outputs(self, precision: str, start: int = 0) -> Arrays:
+        """What the port as it stands computes from stage `start` on: every tap, as arrays."""
+        carried, found = dict(self._carried[start][_side(precision)]), dict[str, np.ndarray]()
+        for stage in self.spec.stages[start:]:
+            if all(name in carried for name in stage.reads):
+                self._ports[precision].run_stage(stage, carried, found.__setitem__)
+                carried |= found
+        return found
+
+    def logits(self, start: int = 0) -> np.ndarray | None:
+        """Of the port as it stands, in float32; None where it does not get that far."""
+        carried = dict(self._carried[start][_side("float32")])
+        for index in range(start, len(self.spec.stages)):
+            stage = self.spec.stages[index]
+            if not all(name in carried for name in stage.reads):
+                return None
+            wanted = read_after(self.spec.stages, index) | {self.last_tap}
+            few = replace(stage, taps=tuple(name for name in stage.taps if name in wanted))
+            self._ports["float32"].run_stage(few, carried, carried.__setitem__)
+        return carried.get(self.last_tap)
+
+    def stage_of(self, tap: str) -> int:
+        """The place of the stage that a tap is in."""
+        return self._order[tap][0]
+
+    @property
+    def last_tap(self) -> str:
+        """The logits'."""
+        return self.spec.stages[-1].taps[-1]
+
+    def _walk(self) -> Iterator[TapReport]:
+        """Judge the right port, and keep what each stage starts from."""
+        comparison = self._comparison({})
+        for index, stage in enumerate(self.spec.stages):
+            self._carried.append({side: dict(v) for side, v in comparison.carried.items()})
+            given = comparison.carried["original32"]
+            self._seen[stage.name] = given | self.originals["float32"].run_stage(stage, given)
+            yield from comparison.judge(stage, read_after(self.spec.stages, index))
+
+    def _comparison(self, other: Mapping[str, tuple[str, ...]]) -> Comparison:
+        return Comparison(
+            original64=self.originals["float64"],
+            original32=self.originals["float32"],
+            port64=self._ports["float64"],
+            port32=self._ports["float32"],
+            inputs=self.spec.inputs,
+            other_weights=other,
+            isolates=True,
+        )
+
+
+def _side(precision: str) -> str:
+    return {"float64": "port64", "float32": "port32"}[precision]
