@@ -79,3 +79,11 @@ def not_finite(what: str, step: int) -> str:
         f"step {step}: the {what} became NaN or infinite; the last checkpoint is intact. Train "
         "anew with a smaller lr, or with clip_norm=1"
     )
+
+
+def clear_leftovers(run: Path) -> None:
+    """Remove what a process left behind that was killed while it wrote a file aside."""
+    for folder in (run, run / "checkpoints"):
+        for name in ("last.", "best.", "epoch-", "record.", "config.", "metrics."):
+            for path in folder.glob(f".{name}*"):
+                path.unlink(missing_ok=True)

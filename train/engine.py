@@ -40,6 +40,7 @@ class Position:
         seconds: spent, in all sittings.
         losses: how many steps are summed up in `loss` since the last line of metrics.
         loss: their sum.
+        lines: of metrics written.
         failed: files that could not be decoded.
     """
 
@@ -51,6 +52,7 @@ class Position:
     seconds: float = 0.0
     losses: int = 0
     loss: float = 0.0
+    lines: int = 0
     failed: list[str] = field(default_factory=list)
 
 
@@ -99,6 +101,8 @@ class Engine:
 
     def go_on(self) -> None:
         """Take up what the run's last checkpoint holds."""
+        if self.world.main:
+            checkpoint.clear_leftovers(self.run.folder)
         state = checkpoint.load(checkpoint.last_checkpoint(self.run.folder))
         self.position = Position(**state["position"])
         self._failed = set(self.position.failed)
@@ -113,7 +117,8 @@ class Engine:
         self._pace, self._saved = Pace(), time.monotonic()
         self._before = self.position.seconds
         folder = self.run.folder if self.world.main else None
-        with Logs(folder, self.total, self.position.step) as self._logs:
+        position = self.position
+        with Logs(folder, self.total, position.step, position.lines) as self._logs:
             if self.position.step == 0:
                 self.save()  # so that there is a last good checkpoint from the beginning
             batches = self._batches()
@@ -129,6 +134,7 @@ class Engine:
         self._settle()
         self.position.seconds = self._before + self._pace.elapsed
         self.position.failed = sorted(self._failed)
+        self.position.lines = self._logs.lines
         self._saved = time.monotonic()
         if not self.world.main:
             return

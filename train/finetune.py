@@ -1,6 +1,7 @@
 """A run from its beginning, or from where it stopped, to its test."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from port.errors import InputError
@@ -45,28 +46,34 @@ def finetune(
         InputError: what was asked for does not fit, or something broke; see `Engine.train`.
     """
     with explained(world):
-        # The first process says which, since the others may look when it has begun to write.
-        begun = world.gather(Run.begun(folder))[0]
-        begin = _resumed if begun else _fresh
-        engine = begin(config, videos, folder, world, weights, allow_unverified, stopping)
+        engine = make_engine(config, videos, folder, world, weights, allow_unverified, stopping)
         if not engine.train():
             return None
         run = engine.run
         if world.main:
-            run = run.noted(finished=now(), failed=engine.position.failed,
-                            seconds=round(engine.position.seconds, 1))  # fmt: skip
+            seconds, failed = round(engine.position.seconds, 1), engine.position.failed
+            run = run.noted(finished=now(), seconds=seconds, failed=failed)
         return test_run(run, "last", videos, world, test_folder(run, "last"))
 
 
-def _fresh(
+def make_engine(
     config: Config,
     videos: VideoSet,
     folder: Path,
     world: World,
-    weights: Path | None,
-    allow_unverified: bool,
-    stopping: Callable[[], bool],
+    weights: Path | None = None,
+    allow_unverified: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Engine:
+    """What trains the run in `folder`, at its beginning or where it stopped; see `finetune`."""
+    # The first process says which, since the others may look when it has begun to write.
+    if world.gather(Run.begun(folder))[0]:
+        run = _continued(Run.open(folder), config, weights)
+        parts = split_of(run, videos)
+        _check_sizes(run, videos, len(parts.train), len(parts.test))
+        engine = Engine(run, parts, Trainer(run.blank_net(), run.config, world), world, stopping)
+        engine.go_on()
+        return engine
     parts = split(videos, config.split, config.fold, config.seed)
     begun = start(config, videos.class_names, weights, allow_unverified)
     origin = begun.origin | {"processes": world.size, "device": world.device.type}
@@ -77,29 +84,23 @@ def _fresh(
     return engine
 
 
-def _resumed(
-    config: Config,
-    videos: VideoSet,
-    folder: Path,
-    world: World,
-    weights: Path | None,
-    allow_unverified: bool,
-    stopping: Callable[[], bool],
-) -> Engine:
-    run = Run.open(folder)
-    if different := run.config.differences(config):
-        raise InputError(f"{folder}: its run has {'; '.join(different)}; name another --run")
+def _continued(run: Run, config: Config, weights: Path | None) -> Run:
+    """The run, if it was asked for the same."""
+    if different := config.differences(run.config):
+        raise InputError(
+            f"{run.folder}: holds a run with other settings ({'; '.join(different)}); give the "
+            "same ones to go on, or name another --run"
+        )
     before = run.record["origin"]["weights"]
     if weights is not None and str(weights) != before:
-        raise InputError(f"{folder}: its run started from {before}; name another --run")
-    run = Run(folder, run.config.continued(config), run.record)
-    parts = split_of(run, videos)
-    sizes = run.record["split"]["train_videos"], run.record["split"]["test_videos"]
-    if sizes != (len(parts.train), len(parts.test)):
+        raise InputError(f"{run.folder}: its run started from {before}; name another --run")
+    return replace(run, config=run.config.continued(config))
+
+
+def _check_sizes(run: Run, videos: VideoSet, train: int, test: int) -> None:
+    before = run.record["split"]["train_videos"], run.record["split"]["test_videos"]
+    if before != (train, test):
         raise InputError(
-            f"{videos.root}: {len(parts.train)} training and {len(parts.test)} test videos, where "
-            f"the run began with {sizes[0]} and {sizes[1]}; give the same data set"
+            f"{videos.root}: {train} training and {test} test videos, where the run began with "
+            f"{before[0]} and {before[1]}; give the same data set"
         )
-    engine = Engine(run, parts, Trainer(run.blank_net(), run.config, world), world, stopping)
-    engine.go_on()
-    return engine

@@ -20,10 +20,13 @@ class Logs:
     Args:
         run: the run's folder; None for a process that only listens.
         total: steps of the run.
-        step: where it goes on. What an interrupted sitting wrote of later steps is taken out.
+        step: where it goes on.
+        lines: of metrics that belong to the steps until there; what an interrupted sitting wrote
+            after them is taken out, since it will be computed again.
     """
 
-    def __init__(self, run: Path | None, total: int, step: int = 0) -> None:
+    def __init__(self, run: Path | None, total: int, step: int = 0, lines: int = 0) -> None:
+        self.lines = lines
         self._silent = run is None
         self._console = Console(quiet=self._silent, highlight=False, soft_wrap=True)
         self._bar = Progress(
@@ -38,7 +41,7 @@ class Logs:
         self._task = self._bar.add_task("training", total=total, completed=step, state="")
         if run is not None:
             self._path = run / "metrics.jsonl"
-            keep_until(self._path, step)
+            keep_first(self._path, lines)
             self._board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def __enter__(self) -> Self:
@@ -75,6 +78,7 @@ class Logs:
         try:
             with self._path.open("a") as file:
                 file.write(line)
+            self.lines += 1
             for name, value in values.items():
                 self._board.add_scalar(f"{kind}/{name}", value, step)
         except OSError as error:
@@ -95,7 +99,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def keep_until(path: Path, step: int) -> None:
-    """Take out the lines of later steps, which will be computed again."""
-    rows = [row for row in read_metrics(path) if row["step"] <= step]
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+def keep_first(path: Path, lines: int) -> None:
+    """Cut the file off after that many lines."""
+    kept = path.read_text().splitlines(keepends=True)[:lines] if path.exists() else []
+    write_text(path, "".join(kept))
