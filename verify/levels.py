@@ -95,7 +95,8 @@ def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
 
 # Frames of this size are enough to see whether two courses of training part, and quick.
 TRAJECTORY_SIZE = 64
-# Above this many multiply-adds a clip, a training step takes minutes in float64: two are compared.
+# Above this many multiply-adds a clip, a training step takes minutes and gigabytes in float64: two
+# are compared, and the original runs in processes of its own.
 HEAVY = 20e9
 
 
@@ -117,6 +118,7 @@ def _train(subject: Subject, loss: str) -> Outcome:
         width=subject.width,
         loss=loss,
         batches=2 if heavy else 3,
+        isolated=heavy,
     )
     return train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
 
