@@ -8,6 +8,7 @@ where frame i is the i-th that comes out.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from av.video.stream import VideoStream
 
 # Containers whose timestamps tell a frame's place. The others are decoded from the start.
 SEEKABLE = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+NOTHING = "not one frame can be decoded"
 _per_thread = threading.local()
 
 
@@ -108,6 +110,33 @@ def as_rgb(frame: VideoFrame, width: int | None = None, height: int | None = Non
     return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
+def read_all(path: Path, short_side: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
+    """Every frame from the first on: its time in seconds and RGB `[H, W, 3]`, uint8.
+
+    `short_side`: what frames are scaled down to, where they are larger.
+
+    Raises:
+        Undecodable: not one frame can be decoded.
+    """
+    none = True
+    with open_video(path) as (container, stream):
+        rate = frame_rate(stream)
+        for index, frame in enumerate(decode(container, stream)):
+            share = 1.0 if short_side is None else short_side / min(frame.width, frame.height)
+            size = (
+                round(side * share) if share < 1 else side for side in (frame.width, frame.height)
+            )
+            none = False
+            yield float(index / rate) if frame.time is None else frame.time, as_rgb(frame, *size)
+    if none:
+        raise Undecodable(NOTHING)
+
+
+def frame_rate(stream: VideoStream) -> Fraction:
+    """Frames a second as the file says, or 30 where it says nothing."""
+    return (stream.average_rate or stream.guessed_rate or Fraction(30)).limit_denominator(1001)
+
+
 def _absence(path: Path) -> str:
     if path.exists():
         return "no regular file"
@@ -172,7 +201,7 @@ def _from_the_start(
             if index >= max(indices) and not to_the_end:
                 break
     if not seen:
-        raise Undecodable("not one frame can be decoded")
+        raise Undecodable(NOTHING)
     return pictures, seen
 
 
