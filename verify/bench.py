@@ -197,6 +197,11 @@ class Bench:
         return self._order[tap][0]
 
     @property
+    def wanted(self) -> np.ndarray:
+        """The original's logits in float32."""
+        return self._seen[self.spec.stages[-1].name][self.last_tap]
+
+    @property
     def last_tap(self) -> str:
         """The logits'."""
         return self.spec.stages[-1].taps[-1]

@@ -68,11 +68,12 @@ def tvn_spec(
     if video is None:
         height, width = height or clip.image_size, width or clip.image_size
         video = probe_video(batch, clip.num_frames, height, width, seed)
-    batch, _, height, width, _ = video.shape
+    batch, frames, height, width, _ = video.shape
     options: dict[str, Any] = {
         "genotype": genotype.to_json(),
         "num_classes": net.num_classes,
         "batch": batch,
+        "frames": frames,
         "height": height,
         "width": width,
         "max_pool_predictions": net.max_pool_predictions,

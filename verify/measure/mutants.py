@@ -1,0 +1,138 @@
+"""Every fault planted in every layer of a net, one at a time: is it seen, and where first."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from port.errors import InputError
+from verify.bench import PRECISIONS, Bench
+from verify.criteria import accepted
+from verify.faults import FAMILIES, Fault
+from verify.measure.cases import NOISE, Case
+from verify.probe_sets import ALL_SETS
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """What became of one fault in one layer.
+
+    `clips` are those that first showed it, `first` the first layer that failed on them, `reason`
+    why; all empty of a fault that no clips showed. `equivalent`: then all that the port computes
+    on all clips is the right port's, bit for bit, in both precisions. `accepted`: which criteria
+    of other tools accept the logits; empty where they were not asked.
+    """
+
+    case: str
+    family: str
+    fault: str
+    tap: str
+    clips: str = ""
+    first: str = ""
+    reason: str = ""
+    equivalent: bool = False
+    accepted: dict[str, bool] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def sites(case: Case) -> list[tuple[str, Fault, str]]:
+    """Family, fault and tap of every fault in every layer where it applies."""
+    return [
+        (family, fault, tap)
+        for family, faults in FAMILIES.items()
+        for fault in faults
+        for tap in fault.sites(case.net)
+    ]
+
+
+class Judge:
+    """Judges mutants of a case on one set of clips after the other, until one set shows them."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._benches: dict[str, Bench] = {}
+        more = tuple(probes for probes in ALL_SETS if probes not in case.probes)
+        # Clips of the further sets are tried where those that `tvn verify` tries show nothing.
+        self._thorough = Case(
+            case.name, case.genotype, case.classes, case.max_pool, case.seed, probes=more
+        )
+        self.further = tuple(probes.name for probes in more)
+
+    def bench(self, clips: str) -> Bench:
+        """Made when it is first asked for; raises InputError where the net cannot take them."""
+        if clips not in self._benches:
+            case = self._thorough if clips in self.further else self.case
+            self._benches[clips] = case.bench(clips)
+        return self._benches[clips]
+
+    def judge(self, family: str, fault: Fault, tap: str, others: bool) -> Mutant:
+        """Plant it, and find out; `others`: ask the criteria of other tools too."""
+        mutant = Mutant(self.case.name, family, fault.name, tap)
+        if others:
+            mutant = replace(mutant, accepted=self._criteria(fault, tap))
+        for clips, bench in self._all_benches():
+            found = bench.judge([(fault, tap)])
+            if found is not None and not found.reason.startswith("other weights"):
+                return replace(mutant, clips=clips, first=found.tap, reason=found.reason)
+        found = self.bench(NOISE).judge([(fault, tap)])
+        if found is not None:  # what it computes shows nothing, but its weights do
+            return replace(mutant, clips=NOISE, first=found.tap, reason=found.reason)
+        same = all(_same(bench, fault, tap) for _, bench in self._all_benches())
+        return replace(mutant, equivalent=same)
+
+    def close(self) -> None:
+        """Free what the originals hold."""
+        for bench in self._benches.values():
+            bench.close()
+
+    def _all_benches(self) -> Iterator[tuple[str, Bench]]:
+        for clips in (*self.case.sets, *self.further):
+            try:
+                yield clips, self.bench(clips)
+            except InputError:  # such as one frame for a net that has other weights then
+                continue
+
+    def _criteria(self, fault: Fault, tap: str) -> dict[str, bool]:
+        bench = self.bench(NOISE)
+        with bench.planted([(fault, tap)]):
+            found = bench.logits(bench.stage_of(tap))
+        return accepted(found, bench.wanted)
+
+
+def _same(bench: Bench, fault: Fault, tap: str) -> bool:
+    """Whether everything that the port computes is what the right one does, bit for bit."""
+    start = bench.stage_of(tap)
+    for precision in PRECISIONS:
+        right = bench.outputs(precision, start)
+        with bench.planted([(fault, tap)]):
+            wrong = bench.outputs(precision, start)
+        if right.keys() != wrong.keys():
+            return False
+        if any(right[name].tobytes() != wrong[name].tobytes() for name in right):
+            return False
+    return True
+
+
+def mutants(case: Case, criteria_every: int = 1) -> list[Mutant]:
+    """Every mutant of a case; other tools' criteria on one of every `criteria_every`."""
+    judge = Judge(case)
+    assert judge.bench(NOISE).passes(), f"{case.name}: the right port itself fails"
+    found = [
+        judge.judge(family, fault, tap, index % criteria_every == 0)
+        for index, (family, fault, tap) in enumerate(sites(case))
+    ]
+    judge.close()
+    return found
+
+
+def right_logits(case: Case) -> tuple[np.ndarray | None, np.ndarray]:
+    """The right port's and the original's, in float32."""
+    bench = case.bench(NOISE)
+    try:
+        return bench.logits(), bench.wanted
+    finally:
+        bench.close()

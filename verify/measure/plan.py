@@ -1,0 +1,87 @@
+"""The whole measurement in units that take a minute or so, each kept as soon as it is done."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from port.atomic import write_text
+from port.genotype import list_models
+from verify.measure.cases import RANDOM_CASES, all_cases
+from verify.report import to_json
+
+# What a unit found, as rows of plain data.
+Rows = list[dict[str, Any]]
+# Of the nets with most layers, other tools' criteria are asked about one mutant of so many.
+CRITERIA_EVERY = {"tvn2": 4, "tvn3": 3, "tvn4": 3}
+SAMPLE = ("mutants random 10", "variants random 10")
+
+
+def units() -> dict[str, Callable[[], Rows]]:
+    """Every unit by name: what is measured, and of which net."""
+    found: dict[str, Callable[[], Rows]] = {}
+    small = [f"random {number}" for number in range(RANDOM_CASES)]
+    for name in (*list_models(), *small):
+        found[f"mutants {name}"] = partial(_mutants, name)
+        found[f"variants {name}"] = partial(_variants, name)
+    for name in ("tvn1", "tvn_mobile_2", *small[:6]):
+        found[f"oneDNN {name}"] = partial(_without_onednn, name)
+    found["compiled random 10"] = partial(_compiled, "random 10")
+    return found
+
+
+def run(folder: Path, names: list[str], watch: Callable[[str], None]) -> None:
+    """Do the units that `folder` does not hold yet.
+
+    Args:
+        folder: gets a JSON file a unit.
+        names: of the units.
+        watch: is told what is about to be done, or was.
+    """
+    known = units()
+    for name in names:
+        path = _path(folder, name)
+        if path.exists():
+            continue
+        watch(name)
+        start = time.process_time()
+        rows = known[name]()
+        seconds = round(time.process_time() - start, 1)
+        write_text(path, to_json({"unit": name, "cpu_seconds": seconds, "rows": rows}))
+
+
+def results(folder: Path) -> Iterator[dict[str, Any]]:
+    """What was kept in `folder`."""
+    for path in sorted(folder.glob("*.json")):
+        yield json.loads(path.read_text())
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace(' ', '-')}.json"
+
+
+def _mutants(name: str) -> Rows:
+    from verify.measure.mutants import mutants
+
+    found = mutants(all_cases()[name](), CRITERIA_EVERY.get(name, 1))
+    return [mutant.to_dict() for mutant in found]
+
+
+def _variants(name: str) -> Rows:
+    from verify.measure.variants import variants
+
+    return variants(all_cases()[name]())
+
+
+def _without_onednn(name: str) -> Rows:
+    from verify.measure.variants import without_onednn
+
+    return without_onednn(name)
+
+
+def _compiled(name: str) -> Rows:
+    from verify.measure.variants import compiled
+
+    return compiled(all_cases()[name]())
