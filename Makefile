@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+EXAMPLES := .venv/examples
 
 .PHONY: demo test test-slow lint format clean
 
@@ -12,7 +13,7 @@ demo: $(INSTALLED)
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal
 
-test-slow: $(INSTALLED)
+test-slow: $(EXAMPLES)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 lint: $(INSTALLED)
@@ -30,4 +31,9 @@ clean:
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+# What the ports in examples/ need besides.
+$(EXAMPLES): $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[examples]'
 	touch $@

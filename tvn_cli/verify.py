@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 USAGE = (
     "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]\n"
-    "           [--level=inference|training|full] [--also=VARIANT,…]"
+    "           [--level=inference|training|full] [--also=VARIANT,…]\n"
+    "tvn verify --spec=FILE.py [--review] [--report=DIR] [--json=FILE]"
 )
 BFLOAT16 = "bfloat16"  # judged in a way of its own
 
@@ -33,6 +34,10 @@ def define(values: flags.FlagValues) -> None:
          "of --weights", flag_values=values)  # fmt: skip
     text("weights", None, "the converted weights to judge; converted on the fly if left out",
          flag_values=values)  # fmt: skip
+    text("spec", None, "a Python file of your own that defines spec(), the comparison of any port "
+         "with its original: see docs/your_own_port.md", flag_values=values)  # fmt: skip
+    flags.DEFINE_bool("review", False, "with --spec: list which variable and which tap is where in "
+                      "the port, and stop", flag_values=values)  # fmt: skip
     text("report", None, "a folder for report.json and report.html", flag_values=values)
     text("json", None, "a file for the report as JSON", flag_values=values)
     flags.DEFINE_enum("level", "training", ["inference", "training", "full"],
@@ -60,16 +65,17 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Verify, print the table, write the reports and the certificate."""
-    from port.atomic import write_text
-
     no_arguments(arguments)
+    if values.spec is not None:
+        return _verify_own(values)
+    if values.review:
+        raise InputError("--review goes with --spec")
     if values.weights is None:
         required(values, "model")
     also, outputs = _variants(values), _writable_outputs(values)
     subject = _subject(values)
     report = _run(subject, values.level, also)
-    for path, render in outputs.items():
-        write_text(path, report.to_html() if render == "html" else report.to_json())
+    _write(report, outputs)
     if values.weights is not None:
         from verify.certificate import write_certificate
 
@@ -77,6 +83,36 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         parts = (subject.genotype, subject.variables, values.level, outcomes)
         print(f"{write_certificate(values.weights, *parts)}: written")
     return 0 if report.passed else 1
+
+
+def _verify_own(values: flags.FlagValues) -> int:
+    """Verify what a file of the user's says."""
+    from verify import verify
+    from verify.own.load import load_spec
+    from verify.own.review import summary, table
+    from verify.table import print_taps, print_verdict, run_with_progress
+
+    given = {name for name in values if values[name].present}
+    if others := given - {"spec", "review", "report", "json"}:
+        raise InputError(f"--{min(others)} does not go with --spec: the file says it all")
+    outputs = _writable_outputs(values)
+    spec = load_spec(values.spec)
+    if values.review:
+        print("\n".join([*table(spec.about), *summary(spec.about)]))
+        return 0
+    report = run_with_progress(spec, lambda watch: verify(spec, watch=watch))
+    print_taps(report.taps)
+    print("\n".join(summary(report.about)))
+    print_verdict(report)
+    _write(report, outputs)
+    return 0 if report.passed else 1
+
+
+def _write(report: "Report", outputs: dict[Path, str]) -> None:
+    from port.atomic import write_text
+
+    for path, render in outputs.items():
+        write_text(path, report.to_html() if render == "html" else report.to_json())
 
 
 def _writable_outputs(values: flags.FlagValues) -> dict[Path, str]:

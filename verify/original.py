@@ -1,10 +1,12 @@
-"""Starting TensorFlow and the original graph: late, quietly, and with a clear word if absent."""
+"""Starting TensorFlow, Keras and the original graph: late, quietly, with a clear word if absent."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from port.errors import InputError
 
@@ -18,16 +20,38 @@ def import_original() -> "type[Original]":
     Raises:
         InputError: TensorFlow is not installed.
     """
+    original: type[Original] = _imported("reference_tf").Original
+    return original
+
+
+def import_keras() -> Any:
+    """`keras`.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    return _imported("keras")
+
+
+def import_tensorflow() -> Any:
+    """`tensorflow`.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    return _imported("tensorflow")
+
+
+def _imported(name: str) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _muted():
-            from reference_tf import Original
+            return import_module(name)
     except ModuleNotFoundError as error:
         raise InputError(
             f"{error.name} is not installed, and this runs the original: "
             "pip install 'tvn-port[verify]'"
         ) from None
-    return Original
 
 
 @contextmanager

@@ -67,6 +67,14 @@ class TorchRunner:
         with port.taps.watch(modules, watch), refusals:
             self._calls[stage.name](reads)
 
+    def module(self, tap: str) -> nn.Module:
+        """See `verify.layer_view.ModuleRunner`."""
+        return self._modules[tap]
+
+    def to_original(self, tap: str, output: Tensor) -> np.ndarray:
+        """See `verify.layer_view.ModuleRunner`."""
+        return to_nhwc(output)
+
     def close(self) -> None:
         """See `PortRunner`."""
         self._modules, self._calls = {}, {}

@@ -1,0 +1,17 @@
+"""Verifying anybody's port: the original in whatever form, the port any torch module.
+
+The file that a user writes, run by `tvn verify --spec=FILE`:
+
+    from verify.own import KerasModel, port_spec, probe_input
+
+    def spec():
+        original = KerasModel(build_my_keras_model, seed=0)
+        return port_spec("my net", original, MyNet(), probe_input((2, 64, 64, 3)))
+"""
+
+from verify.own.keras_model import KerasModel
+from verify.own.layouts import Layout
+from verify.own.probes import probe_input
+from verify.own.spec import port_spec
+
+__all__ = ["KerasModel", "Layout", "port_spec", "probe_input"]

@@ -1,0 +1,43 @@
+"""What must be known of an original that anybody brings: its weights, its layers, how it runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from verify.own.fingerprint import Fingerprint
+from verify.spec import OriginalRunner
+
+# The tap of what the whole net returns.
+OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One layer at work: the tap of its output, its own variables, what it read and computed.
+
+    A layer that works more than once has a `Call` each time, `name`, `name#2` and so on.
+    """
+
+    tap: str
+    variables: tuple[str, ...]
+    reads: tuple[Fingerprint, ...]
+    value: np.ndarray
+
+
+class Original(Protocol):
+    """An original, in whatever form it comes."""
+
+    @property
+    def variables(self) -> Mapping[str, np.ndarray]:
+        """Every weight by name."""
+        ...
+
+    def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
+        """Every layer at work in float64, in the order of computation; `OUTPUT` comes last."""
+        ...
+
+    def runner(self, precision: str, inputs: Sequence[str]) -> OriginalRunner:
+        """One that runs it in `float64` or `float32` on inputs of these names."""
+        ...

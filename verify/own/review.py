@@ -1,0 +1,33 @@
+"""Showing what was found to correspond, for somebody to agree with or to correct."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def summary(about: Mapping[str, Any]) -> Iterator[str]:
+    """What a reader of a verdict must know of how its two sides were matched, in a few lines.
+
+    Args:
+        about: of a `PortSpec` that `verify.own.port_spec` made.
+    """
+    signs = ", ".join(f"{count} by {sign}" for sign, count in about["recognised by"].items())
+    yield f"matched: {len(about['weights'])} variables, {len(about['taps'])} taps; {signs}"
+    for line in about["ambiguous"]:
+        yield f"ambiguous: {line}"
+    if about["settled"]:
+        yield f"weights: {about['settled']}"
+    if about["not in the port"]:
+        yield f"not in the port: {', '.join(about['not in the port'])}"
+    if about["only in the port"]:
+        yield f"only in the port: {', '.join(about['only in the port'])}"
+    if about["judged with the next tap"]:
+        yield f"no tap of their own: {', '.join(about['judged with the next tap'])}"
+
+
+def table(about: Mapping[str, Any]) -> Iterator[str]:
+    """All of it: each variable's place, then each tap's."""
+    for heading in ("weights", "taps"):
+        width = max((len(name) for name in about[heading]), default=0)
+        yield f"{heading}:"
+        for name, place in about[heading].items():
+            yield f"  {name:<{width}}  {place}"
