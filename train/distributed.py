@@ -76,10 +76,9 @@ def joined(device: str) -> Iterator[World]:
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=TIMEOUT)
-    try:
-        yield World(chosen, dist.get_rank(), size)
-    finally:
-        dist.destroy_process_group()
+    yield World(chosen, dist.get_rank(), size)
+    # Only after success: in an error another process may be gone, and leaving would wait for it.
+    dist.destroy_process_group()
 
 
 def choose_device(device: str, local_rank: int = 0) -> torch.device:

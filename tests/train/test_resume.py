@@ -1,6 +1,5 @@
 """A run that was stopped, in whatever way, ends with the bits of one that never was."""
 
-import multiprocessing
 import random
 import time
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.processes import FORK
 from tests.train.tiny import assert_same_bits, engine, figures, state, stop_after, tiny_config
 from train.checkpoint import last_checkpoint, load
 from train.videos import VideoSet
@@ -58,15 +58,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(
         torch.set_num_threads(1)
         engine(config, videos, run).train()
 
-    fork = multiprocessing.get_context("fork")
     start = time.monotonic()
-    undisturbed = fork.Process(target=train, args=(whole,))
+    undisturbed = FORK.Process(target=train, args=(whole,))
     undisturbed.start()
     undisturbed.join()
     seconds = time.monotonic() - start
     draw, steps = random.Random(0), []
     while len(steps) < kills:
-        victim = fork.Process(target=train, args=(broken,))
+        victim = FORK.Process(target=train, args=(broken,))
         victim.start()
         victim.join(draw.uniform(0.2, 1.5) * seconds / kills)
         if victim.is_alive():
@@ -78,7 +77,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(
             assert victim.exitcode == 0
             assert steps, "it was too quick to be killed"
             break
-    last = fork.Process(target=train, args=(broken,))
+    last = FORK.Process(target=train, args=(broken,))
     last.start()
     last.join()
     assert last.exitcode == 0

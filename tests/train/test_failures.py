@@ -1,0 +1,134 @@
+"""Whatever breaks in a run: one line that says so, and the last good checkpoint intact."""
+
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from port.errors import InputError
+from tests.train.processes import FORK, finish, together
+from tests.train.tiny import ALONE, engine, state, stop_after, tiny_config
+from train.checkpoint import clear_leftovers, last_checkpoint, load
+from train.distributed import World
+from train.finetune import finetune
+from train.signals import StopRequest
+from train.videos import VideoSet, read_videos
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(videos: VideoSet, tmp_path: Path) -> None:
+    config, path = tiny_config(tmp_path), last_checkpoint(tmp_path)
+    assert not engine(config, videos, tmp_path, stopping=stop_after(3)).train()
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"last\.pt: cannot be written \(File too large\)"):
+            engine(config, videos, tmp_path).train()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["last.pt"]
+
+
+def test_a_killed_data_worker_is_told(videos: VideoSet, tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, workers=1, epochs=50)
+    asked, queue = iter(range(100)), FORK.Queue()
+
+    def kill_the_worker() -> bool:
+        if next(asked) == 4:
+            for worker in multiprocessing.active_children():
+                os.kill(worker.pid or 0, signal.SIGKILL)
+        return False
+
+    def train(world: World, queue: Any) -> None:
+        engine(config, videos, tmp_path, world, stopping=kill_the_worker).train()
+
+    started = together(1, train, queue)
+    told = queue.get(timeout=60)
+    assert finish(started) == [2]
+    assert "a data worker was killed" in told
+    assert "start the same command again" in told
+    assert len(state(tmp_path)) > 20
+
+
+def test_a_loss_that_is_no_number_stops_before_anything_is_overwritten(
+    videos: VideoSet, tmp_path: Path
+) -> None:
+    config = tiny_config(tmp_path, lr=1e30, clip_norm=0.0, warmup=0.0, save_minutes=0.0)
+    with pytest.raises(InputError, match=r"step \d: the .* NaN or infinite.*smaller lr"):
+        engine(config, videos, tmp_path).train()
+    for name, tensor in state(tmp_path).items():
+        if tensor.is_floating_point():
+            assert torch.isfinite(tensor).all(), name
+
+
+@pytest.fixture
+def broken(data: Path, tmp_path: Path) -> VideoSet:
+    """The data set with one file of text, in a group that is trained on."""
+    shutil.copytree(data, tmp_path / "data")
+    victim = sorted((tmp_path / "data").glob("*/*_g02_c01.avi"))[0]
+    victim.write_text("not a video")
+    return read_videos(tmp_path / "data")
+
+
+def test_too_many_broken_files_stop_the_run(broken: VideoSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"1 of 12 training videos .*_g02_c01\.avi"):
+        engine(tiny_config(tmp_path), broken, tmp_path / "run").train()
+
+
+def test_a_few_broken_files_are_replaced_and_listed(broken: VideoSet, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = tiny_config(tmp_path, epochs=1, batch_size=12, max_failed=0.1)
+    results = finetune(config, broken, run, ALONE)
+    assert results is not None
+    record = json.loads((run / "record.json").read_text())
+    assert len(record["failed"]) == 1
+    assert "_g02_c01.avi" in record["failed"][0]
+
+
+def test_a_first_signal_asks_and_a_second_one_interrupts() -> None:
+    with StopRequest() as stop:
+        assert stop.received is None
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.received == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_checkpoint_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
+    for content in (b"", b"not a checkpoint", b"PK\x03\x04 cut off"):
+        (tmp_path / "last.pt").write_bytes(content)
+        with pytest.raises(InputError, match=r"last\.pt: no readable checkpoint"):
+            load(tmp_path / "last.pt")
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="not a checkpoint of this version"):
+        load(tmp_path / "last.pt")
+
+
+def test_a_checkpoint_cannot_execute_code(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (os.mkdir, (str(tmp_path / "harm"),))
+
+    torch.save({"format": "tvn-checkpoint/1", "harm": Harm()}, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="no readable checkpoint"):
+        load(tmp_path / "last.pt")
+    assert not (tmp_path / "harm").exists()
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    leftovers = [tmp_path / ".last.safetensors.x1", tmp_path / "checkpoints" / ".last.pt.x2"]
+    others = [tmp_path / "last.safetensors", tmp_path / ".notes"]
+    for path in (*leftovers, *others):
+        path.write_text("")
+    clear_leftovers(tmp_path)
+    assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in others)
