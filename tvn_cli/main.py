@@ -20,6 +20,7 @@ COMMANDS = {
     "data": "check, cache or generate a folder of videos",
     "finetune": "train on a folder of videos, and test",
     "evaluate": "test a run on the videos it has not seen",
+    "predict": "what a trained net says of videos, as a whole and along their course",
     "export": "a weights file to ONNX",
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
