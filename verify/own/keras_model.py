@@ -94,6 +94,10 @@ class KerasModel:
                 variable.assign(self.variables[name])
             if hasattr(layer, "finalize_state"):  # a preprocessing layer takes its statistics over
                 layer.finalize_state()
+            if isinstance(layer, self._keras.layers.Rescaling):
+                # Keras casts these to float32 before it casts them to what it computes in.
+                layer.scale = np.asarray(layer.scale, precision)
+                layer.offset = np.asarray(layer.offset, precision)
         return model
 
     def _made(self, precision: str) -> Any:

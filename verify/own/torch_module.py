@@ -160,7 +160,7 @@ class ModuleRunner:
         except REFUSALS as error:  # what is missing is reported as not computed
             if error in raised:
                 raise
-            self._port.stopped["the port stopped"] = f"{type(error).__name__}: {error}"
+            self._port.stopped["by"] = f"{type(error).__name__}: {error}"
         else:
             if OUTPUT in stage.taps:
                 tell(OUTPUT, output)

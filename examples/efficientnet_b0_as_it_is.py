@@ -1,0 +1,18 @@
+"""EfficientNet-B0 of transformers, as configured, beside the one of keras.applications.
+
+tvn verify --spec=examples/efficientnet_b0_as_it_is.py    # fails: it does not scale its images
+"""
+
+from efficientnet_b0 import as_it_is, build
+
+from verify.own import KerasModel, port_spec, probe_input
+from verify.spec import PortSpec
+
+
+def spec() -> PortSpec:
+    """The original scales and normalises its images, for which this port has no place."""
+    images = probe_input((2, 224, 224, 3), scale=255)
+    original = KerasModel(build, seed=0)
+    return port_spec(
+        "efficientnet_b0 as it is", original, as_it_is(), images, without=["normalization/*"]
+    )

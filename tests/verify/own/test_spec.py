@@ -1,0 +1,238 @@
+"""Anybody's port: matched by the data, wrong ones fail where they are wrong, doubts are told."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers
+from torch import Tensor, nn
+
+import verify
+from examples.keras_small import PadSame, Small, build
+from port.errors import InputError
+from tests.tvn_cli.run import tvn
+from verify.layer_view import layer_view
+from verify.own import KerasModel, port_spec, probe_input
+from verify.own.original import Call
+from verify.spec import PortSpec
+
+IMAGES = probe_input((2, 15, 20, 3))
+EXAMPLE = Path(__file__).parents[3] / "examples" / "keras_small.py"
+
+
+class _Kept(KerasModel):
+    """Builds and runs what many comparisons share only once."""
+
+    def __init__(self) -> None:
+        self.models: dict[str, keras.Model] = {}
+        super().__init__(build, seed=0)
+        self.called = super().calls({"input": IMAGES})
+
+    def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
+        return self.called
+
+    def model(self, precision: str) -> keras.Model:
+        if precision not in self.models:
+            self.models[precision] = super().model(precision)
+        return self.models[precision]
+
+
+@pytest.fixture(scope="module")
+def original() -> KerasModel:
+    return _Kept()
+
+
+def small(original: KerasModel, port: nn.Module, **given: object) -> PortSpec:
+    return port_spec("small", original, port, IMAGES, **given)  # type: ignore[arg-type]
+
+
+def test_a_right_port_passes_and_everything_is_matched(original: KerasModel) -> None:
+    spec = small(original, Small())
+    report = verify.verify(spec)
+    assert report.passed, report.first_failure
+    assert max(tap.accumulated.function.relative for tap in report.taps if tap.accumulated) < 1e-14
+    assert spec.about["weights"].keys() == original.variables.keys()
+    assert spec.about["judged with the next tap"] == ["gated", "flatten"]
+    assert spec.about["ambiguous"] == []
+    view = layer_view(spec, "dw")
+    assert isinstance(view.module, nn.Conv2d)
+    np.testing.assert_allclose(view.output(), view.expected, rtol=0, atol=1e-14)
+
+
+class _Flattened(Small):
+    """Flattens channels first, as torch has them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem_act(self.stem_bn(self.stem(self.pad(x))))
+        x = self.dw_act(self.dw_bn(self.dw(self.dw_pad(x))))
+        x = x * self.gate_act(self.gate(self.gate_mean(x)))
+        return self.classes(x.flatten(1))
+
+
+class _OtherSide(PadSame):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flip(2, 3)).flip(2, 3)
+
+
+def _wrong(change: Callable[[Small], object]) -> Small:
+    port = Small()
+    change(port)
+    return port
+
+
+MISTAKES = {
+    "padding on the other side": ("stem", lambda p: setattr(p, "pad", _OtherSide(3, 2))),
+    "epsilon": ("stem_bn", lambda p: setattr(p.stem_bn, "eps", 1e-5)),
+    "no cap": ("stem_act", lambda p: setattr(p, "stem_act", nn.ReLU())),
+    # There is no module that is this activation: what reads it is judged with it.
+    "no activation": ("gate/linear", lambda p: setattr(p, "dw_act", nn.Identity())),
+    "other padding": ("dw", lambda p: setattr(p, "dw_pad", nn.ZeroPad2d(2))),
+    "a maximum": ("gate_mean", lambda p: setattr(p, "gate_mean", nn.AdaptiveMaxPool2d(1))),
+    "another sigmoid": ("gate", lambda p: setattr(p, "gate_act", nn.Sigmoid())),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_shows_at_its_own_layer_alone(original: KerasModel, mistake: str) -> None:
+    tap, change = MISTAKES[mistake]
+    report = verify.verify(small(original, _wrong(change)))
+    alone = [t.name for t in report.taps if t.isolated and not t.isolated.same_function]
+    assert (report.first_failure, alone[:1]) == (tap, [tap])
+    assert set(alone) <= {tap, "classes"}, "a mistake spreads though layers are isolated"
+
+
+def test_a_flattening_order_is_a_mistake_or_a_layout(original: KerasModel) -> None:
+    assert verify.verify(small(original, _Flattened())).first_failure == "classes"
+    layout = "(h w c) o -> o (c h w); h=4 w=5"
+    table = {"classes/kernel": ("classes.weight", layout)}
+    assert verify.verify(small(original, _Flattened(), weights=table)).passed
+
+
+def test_equal_shaped_neighbours_are_told_and_the_outputs_decide() -> None:
+    """Query and key read the same and look the same; only what follows tells them apart."""
+
+    def attention() -> keras.Model:
+        x = tokens = layers.Input((5, 8))
+        query, key = (layers.Dense(8, name=name)(x) for name in ("query", "key"))
+        weights = layers.Softmax()(keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))))
+        return keras.Model(tokens, keras.ops.matmul(weights, tokens))
+
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            query, key = self.a(x), self.b(x)
+            return (query @ key.mT).softmax(-1) @ x
+
+    spec = port_spec("q, k", KerasModel(attention, seed=0), Attention(), probe_input((2, 5, 8)))
+    assert spec.about["ambiguous"] == ["a: key, by what it reads; query would fit as well"]
+    assert "key and query are exchanged" in spec.about["settled"]
+    assert spec.about["weights"]["query/kernel"] == "a.weight (i o -> o i)"
+    assert verify.verify(spec).passed
+
+
+def test_what_is_left_over_is_refused_by_name(original: KerasModel) -> None:
+    port = Small()
+    port.gate = nn.Conv2d(16, 16, 1, bias=False)
+    with pytest.raises(InputError, match="gate/bias"):
+        small(original, port)
+    spec = small(original, port, without=["gate/bias"])
+    assert spec.about["not in the port"] == ["gate/bias"]
+    assert verify.verify(spec).first_failure == "gate/linear"
+    port = Small()
+    port.scale = nn.Parameter(torch.ones(3))
+    with pytest.raises(InputError, match=r"the port's scale"):
+        small(original, port)
+    for names in ({"layers": {"steam": "stem"}}, {"taps": {"stem": "steam"}}):
+        with pytest.raises(InputError, match="steam"):
+            small(original, Small(), **names)
+
+
+def test_weights_of_a_loaded_port_are_compared_bit_for_bit(original: KerasModel) -> None:
+    loaded = small(original, Small()).port
+    port = loaded.module  # type: ignore[attr-defined]
+    assert verify.verify(small(original, port, loaded=True)).passed
+    with torch.no_grad():
+        port.dw_bn.bias[3] += 1e-6
+    report = verify.verify(small(original, port, loaded=True))
+    assert report.first_failure == "dw_bn"
+    assert [t.other_weights for t in report.taps if t.other_weights] == [("dw_bn/beta",)]
+
+
+def test_a_converter_of_ones_own_is_judged_by_what_it_gives(original: KerasModel) -> None:
+    right = small(original, Small()).port.module.state_dict()  # type: ignore[attr-defined]
+    assert verify.verify(small(original, Small(), weights=lambda _: right)).passed
+    wrong = right | {"stem.weight": right["stem.weight"].flip(1)}
+    report = verify.verify(small(original, Small(), weights=lambda _: wrong))
+    assert report.first_failure == "stem"
+
+
+class _Refusing(Small):
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem_act(self.stem_bn(self.stem(self.pad(x))))
+        return self.classes(x.reshape(len(x), 7, -1))
+
+
+def test_a_port_that_stops_is_judged_as_far_as_it_gets(original: KerasModel) -> None:
+    report = verify.verify(small(original, _Refusing()))
+    assert [tap.reason for tap in report.taps] == ["", "", "", "the port did not compute it"]
+    assert "RuntimeError: shape '[2, 7, -1]' is invalid" in str(report.about["stopped"])
+
+
+def test_a_subclassed_model_with_layers_in_layers_and_one_used_twice() -> None:
+    class Twice(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="twice")
+            self.dense, self.norm = layers.Dense(6, name="d"), layers.LayerNormalization(name="n")
+
+        def call(self, x: object) -> object:
+            return self.norm(self.dense(keras.ops.relu(self.dense(x))))
+
+    class Model(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = Twice()
+
+        def call(self, x: object) -> object:
+            return self.block(x)
+
+    def made() -> keras.Model:
+        model = Model()
+        model(np.zeros((1, 6)))
+        return model
+
+    class Port(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.norm = nn.Linear(6, 6), nn.LayerNorm(6, eps=1e-3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(self.dense(self.dense(x).relu()))
+
+    spec = port_spec("twice", KerasModel(made, seed=0), Port(), probe_input((3, 6)))
+    assert list(spec.about["taps"]) == ["twice/d", "twice/d#2", "twice/n", "output"]
+    assert verify.verify(spec).passed
+
+
+def test_the_command_tells_how_it_matched_and_what_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = tvn(capsys, "verify", f"--spec={EXAMPLE}", f"--json={tmp_path / 'r.json'}")
+    assert done.status == 0
+    assert "matched: 14 variables, 11 taps" in done.out
+    assert (tmp_path / "r.json").is_file()
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        EXAMPLE.read_text().replace("nn.BatchNorm2d(16, eps=1e-3)", "nn.BatchNorm2d(16)")
+    )
+    assert tvn(capsys, "verify", f"--spec={wrong}").status == 1
+    assert "dw_bn.weight" in tvn(capsys, "verify", f"--spec={wrong}", "--review").out
+    wrong.write_text("import keras\n\ndef spec():\n    return keras.nothing\n")
+    done = tvn(capsys, "verify", f"--spec={wrong}")
+    assert (done.status, "wrong.py, line 4: AttributeError" in done.err) == (2, True)
+    assert tvn(capsys, "verify", f"--spec={wrong}", "--model=tvn1").status == 2
