@@ -19,6 +19,7 @@ from verify.own.weights import Row, load, matches, state_of
 # Exchanges of equal-shaped layers that are tried, where the outputs do not agree.
 TRIES = 24
 AGREE = "the outputs agree in float64, so the weights are where they belong"
+CLEAR = "the outputs differ in float64; which layer has which weights is in no doubt"
 OPEN = "the outputs differ in float64, so it is open whether each layer has its own weights"
 SWAPPED = "the outputs agree in float64 once {} and {} are exchanged, which was done"
 
@@ -145,7 +146,7 @@ def settle(
         found = exchanged(correspondence, match.tap, other)
         if agrees(found.rows):
             return replace(correspondence, found=found, settled=SWAPPED.format(match.tap, other))
-    return replace(correspondence, settled=OPEN)
+    return replace(correspondence, settled=OPEN if correspondence.doubtful else CLEAR)
 
 
 def exchanged(correspondence: Correspondence, tap: str, other: str) -> Found:

@@ -26,8 +26,8 @@ from verify.own.torch_module import REFUSALS, Place, path_of, watch
 from verify.own.weights import Row, load, matches, own_state, possible_rows
 
 # By which sign a counterpart was recognised.
-GIVEN, READS, SHAPES, ORDER = "given", "what it reads", "its shapes", "its place in the order"
-COMPUTES = "what it computes"
+READS, COMPUTES = "what it reads", "what it computes"
+SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "your word"
 
 
 @dataclass(frozen=True, slots=True)
