@@ -1,6 +1,7 @@
 """What a run says while it runs: JSON lines, TensorBoard, and a progress bar or plain lines."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,9 @@ from tensorboardX import SummaryWriter
 
 from port.atomic import write_text
 from port.errors import InputError
+
+# Where there is no terminal for a bar; every line is in metrics.jsonl.
+SECONDS_BETWEEN_LINES = 10.0
 
 
 class Logs:
@@ -27,6 +31,7 @@ class Logs:
 
     def __init__(self, run: Path | None, total: int, step: int = 0, lines: int = 0) -> None:
         self.lines = lines
+        self._next_line = 0.0
         self._silent = run is None
         self._console = Console(quiet=self._silent, highlight=False, soft_wrap=True)
         self._bar = Progress(
@@ -83,7 +88,9 @@ class Logs:
                 self._board.add_scalar(f"{kind}/{name}", value, step)
         except OSError as error:
             raise InputError(f"{self._path}: cannot be written ({error.strerror})") from None
-        if not self._console.is_terminal or kind == "test":
+        quiet = self._console.is_terminal or time.monotonic() < self._next_line
+        if kind == "test" or not quiet:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
             self.say(f"{kind} step {step}  {shown}")
 

@@ -37,15 +37,16 @@ UCF50 = Config(
 
 GENERATED = Config(
     model="small",
-    epochs=40,
-    batch_size=16,
-    lr=0.05,
+    epochs=25,
+    batch_size=8,
+    optimizer="adamw",
+    lr=0.005,
+    weight_decay=0.05,
     warmup=1.0,
     drop_rate=0.2,
-    label_smoothing=0.1,
     clip_norm=1.0,
     channels_last=True,
-    evaluate_every=10,
+    evaluate_every=5,
     test_clips=3,
     augmentation=Augmentation(min_scale=0.6),
 )

@@ -74,18 +74,33 @@ class Trainer:
                 loss = self.loss(batch) / self.config.accumulate
                 self.scaler.scale(loss).backward()
             total += loss.detach()
-        self._update()
+        self.update()
         return total
 
     def loss(self, batch: Batch) -> Tensor:
-        """Cross-entropy of the augmented, mixed clips with their smoothed labels."""
-        config, device = self.config, self.world.device
-        clips = augment(batch, self.size, config.augmentation, device)
+        """Of the clips, augmented and mixed, and their labels, mixed likewise."""
+        device = self.world.device
+        clips = augment(batch, self.size, self.config.augmentation, device)
         targets = one_hot(batch.labels.to(device), self.net.num_classes)
-        clips, targets = mix(clips, targets, config.mixup)
-        with arithmetic(config, device):
-            logits = self._model(laid_out(clips, config))
-        return F.cross_entropy(logits.float(), targets, label_smoothing=config.label_smoothing)
+        return self.loss_of(*mix(clips, targets, self.config.mixup))
+
+    def loss_of(self, clips: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of clips `[B, 3, T, H, W]` with smoothed `targets` `[B, classes]`."""
+        with arithmetic(self.config, self.world.device):
+            logits = self._model(laid_out(clips, self.config))
+        smoothing = self.config.label_smoothing
+        return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+
+    def update(self) -> None:
+        """Let the optimizer and the average follow the gradients that are there."""
+        if self.config.clip_norm:
+            self.scaler.unscale_(self.optimizer)
+            parameters = [p for p in self.net.parameters() if p.requires_grad]
+            nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.net)
 
     def state_dict(self) -> dict[str, Any]:
         """All that training changed."""
@@ -103,16 +118,6 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-
-    def _update(self) -> None:
-        if self.config.clip_norm:
-            self.scaler.unscale_(self.optimizer)
-            parameters = [p for p in self.net.parameters() if p.requires_grad]
-            nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.average is not None:
-            self.average.update_parameters(self.net)
 
     def _quiet_until_last(self, part: int) -> AbstractContextManager[None]:
         """Processes exchange gradients once a step, not once a part."""

@@ -21,6 +21,7 @@ USAGE = (
     "torchrun --nproc_per_node=N -m tvn_cli finetune …    (several GPUs)\n\n"
     "The same command again goes on where the run stopped. --show prints every setting."
 )
+FEW = 12  # classes whose confusion matrix fits a terminal
 HOURS = {"h": 1.0, "min": 1 / 60, "s": 1 / 3600}
 
 
@@ -107,6 +108,21 @@ def report(results: "Results", run: Path) -> None:
         print("these weights were chosen by the test itself, which flatters them")
     if failed := results.predictions.failed:
         print(f"{len(failed)} test videos could not be decoded: {'; '.join(failed)}")
+    if len(results.class_names) <= FEW:
+        _print_confusion(results)
+
+
+def _print_confusion(results: "Results") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("true class", "", title="confusion matrix", title_justify="left")
+    for number in range(len(results.class_names)):
+        table.add_column(str(number), justify="right")
+    rows = zip(results.class_names, results.confusion, strict=True)
+    for number, (name, row) in enumerate(rows):
+        table.add_row(name, str(number), *(str(count) if count else "·" for count in row))
+    Console().print(table)
 
 
 def _config(values: flags.FlagValues) -> "Config":

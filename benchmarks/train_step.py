@@ -1,0 +1,126 @@
+"""A training step of the port beside the same step of the original graph in TensorFlow.
+
+python benchmarks/train_step.py --model=tvn1 --batch=8 --rounds=9
+
+Forward, loss, gradients, batch-norm statistics, momentum with weight decay, float32, on clips that
+are ready. In each round every side takes one step, in an order drawn anew, never two at a time.
+"""
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from port import Genotype
+from port.transfer import tf_from_state_dict
+from train.config import Config
+from train.distributed import World
+from train.mixup import one_hot
+from train.optim import set_training_mode
+from train.start import start
+from train.trainer import Trainer
+
+CLASSES = 50
+PLAIN = Config(label_smoothing=0.0, drop_rate=0.0, weight_decay=1e-4, lr=1e-4)
+VARIANTS = {
+    "port": {},
+    "port, channels_last": {"channels_last": True},
+    "port, channels_last, bf16": {"channels_last": True, "precision": "bf16"},
+    "port, channels_last, compiled": {"channels_last": True, "compile": True},
+}
+Step = Callable[[], object]
+
+
+def main() -> None:
+    """Run what the arguments say and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="tvn1")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--variants", type=int, default=2, help="how many of the port's")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    steps: dict[str, Step] = {
+        name: port_step(arguments, **settings)
+        for name, settings in list(VARIANTS.items())[: arguments.variants]
+    }
+    steps["TensorFlow, as verified"] = tensorflow_step(arguments, optimised=False)
+    steps["TensorFlow, its graph optimiser on"] = tensorflow_step(arguments, optimised=True)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+        step()  # what is built and chosen in the first steps is no part of a step
+    for round_ in range(arguments.rounds):
+        for name in random.Random(round_).sample(list(steps), len(steps)):
+            begin = time.perf_counter()
+            steps[name]()
+            times[name].append(time.perf_counter() - begin)
+    base = times["TensorFlow, its graph optimiser on"]
+    for name, taken in times.items():
+        ratios = sorted(mine / theirs for mine, theirs in zip(taken, base, strict=True))
+        low, middle, high = (ratios[round(q * (len(ratios) - 1))] for q in (0.25, 0.5, 0.75))
+        print(
+            f"{name:<36} median {statistics.median(taken):6.3f} s  "
+            f"of TensorFlow's {middle:.2f} (half of the rounds within {low:.2f} to {high:.2f})"
+        )
+
+
+def clips_and_labels(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Clips `[B, T, H, W, 3]` and labels `[B]`."""
+    clip = Genotype.load(arguments.model).clip
+    draw = np.random.default_rng(0)
+    shape = (arguments.batch, clip.num_frames, clip.image_size, clip.image_size, 3)
+    return draw.random(shape, np.float32), draw.integers(0, CLASSES, arguments.batch)
+
+
+def port_step(arguments: argparse.Namespace, **settings: object) -> Step:
+    """As `tvn finetune` takes it."""
+    config = replace(PLAIN, model=arguments.model, **settings)
+    net = start(config, [str(i) for i in range(CLASSES)]).net
+    trainer = Trainer(net, config, World(torch.device("cpu")))
+    video, labels = clips_and_labels(arguments)
+    clips = torch.from_numpy(video).movedim(-1, 1).contiguous()
+    targets = one_hot(torch.from_numpy(labels), CLASSES)
+
+    def step() -> None:
+        set_training_mode(trainer.net, config)
+        trainer.optimizer.zero_grad(set_to_none=True)
+        trainer.loss_of(clips, targets).backward()
+        trainer.update()
+
+    return step
+
+
+def tensorflow_step(arguments: argparse.Namespace, optimised: bool) -> Step:
+    """Of `reference_tf`; `optimised` with the graph rewriting that is TensorFlow's default."""
+    import tensorflow as tf
+
+    from reference_tf import Original
+    from reference_tf.optimizers import make_optimizer
+    from reference_tf.training import Batch, Training
+
+    config = replace(PLAIN, model=arguments.model)
+    net = start(config, [str(i) for i in range(CLASSES)]).net
+    original = Original(net.genotype.to_json(), CLASSES, batch=arguments.batch, training=True)
+    if optimised:
+        original.session.close()
+        original.session = tf.compat.v1.Session(graph=original.graph)
+    optimizer = make_optimizer(
+        "momentum", weight_decay=config.weight_decay, learning_rate=config.lr, momentum=0.9
+    )
+    training = Training(original, "softmax", optimizer)
+    original.load(tf_from_state_dict(net.state_dict(), net.genotype))
+    training.reset()
+    video, labels = clips_and_labels(arguments)
+    video = video.reshape(original.video.shape)
+    return lambda: training.step(Batch(video, labels))
+
+
+if __name__ == "__main__":
+    main()
