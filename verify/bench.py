@@ -6,7 +6,7 @@ there the judging starts. Who judges is the engine itself.
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,9 +14,10 @@ import numpy as np
 
 from port.model import TinyVideoNet
 from port.names import table
+from port.taps import tapped_modules
 from verify.compare import Difference, difference
 from verify.engine import Comparison
-from verify.faults import Fault
+from verify.faults import Fault, Site
 from verify.report import TapReport
 from verify.runners.pytorch import TorchRunner
 from verify.second_look import errors_when_moved, judged_again
@@ -29,29 +30,39 @@ Planted = tuple[Fault, str]
 
 
 class Remembering:
-    """An original that computes nothing twice from the same arrays, and stays open."""
+    """An original that computes nothing twice from the same arrays, and stays open.
 
-    def __init__(self, runner: OriginalRunner) -> None:
-        self._runner = runner
+    Args:
+        runner: the original.
+        taps: of the stages that are worth remembering; all if None.
+    """
+
+    def __init__(self, runner: OriginalRunner, taps: Collection[str] | None = None) -> None:
+        self._runner, self._taps = runner, taps
         self._stages: dict[str, tuple[list[np.ndarray], Arrays]] = {}
-        self._layers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._layers: dict[tuple[str, frozenset[str]], tuple[np.ndarray, np.ndarray]] = {}
 
     def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
         """See `OriginalRunner`."""
+        if self._taps is not None and not any(tap in self._taps for tap in stage.taps):
+            return self._runner.run_stage(stage, given)
         reads = [given[name] for name in stage.reads]
         known = self._stages.get(stage.name)
-        if known is None:
+        if known is None or not known[1].keys() >= set(stage.taps):
             known = self._stages[stage.name] = (reads, self._runner.run_stage(stage, given))
-        same = all(a is b or np.array_equal(a, b) for a, b in zip(reads, known[0], strict=True))
-        return dict(known[1]) if same else self._runner.run_stage(stage, given)
+        if all(a is b or np.array_equal(a, b) for a, b in zip(reads, known[0], strict=True)):
+            return {tap: known[1][tap] for tap in stage.taps}
+        return self._runner.run_stage(stage, given)
 
     def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
         """See `OriginalRunner`. Only of what the original itself saw is anything remembered."""
-        if type(seen) is not dict:  # the second look's, moved by a rounding
+        forget = self._taps is not None and tap not in self._taps
+        if forget or type(seen) is not dict:  # or the second look's, moved by a rounding
             return self._runner.run_layer(tap, seen)
-        known = self._layers.get(tap)
+        key = (tap, frozenset(seen))  # what was seen decides what the layer reads
+        known = self._layers.get(key)
         if known is None or known[0] is not seen[tap]:
-            known = self._layers[tap] = (seen[tap], self._runner.run_layer(tap, seen))
+            known = self._layers[key] = (seen[tap], self._runner.run_layer(tap, seen))
         return known[1]
 
     def close(self) -> None:
@@ -76,12 +87,22 @@ class Bench:
     Args:
         spec: of a Tiny Video Network and its right port.
         variables: the original's weights.
+        taps: where faults will be planted, if not anywhere: of other stages nothing is kept.
     """
 
-    def __init__(self, spec: PortSpec, variables: Mapping[str, np.ndarray]) -> None:
+    def __init__(
+        self,
+        spec: PortSpec,
+        variables: Mapping[str, np.ndarray],
+        taps: Collection[str] | None = None,
+    ) -> None:
         assert isinstance(spec.port, TvnPort)
         self._variables, batch = variables, spec.port.batch
-        self.originals = {p: Remembering(spec.original(p)) for p in PRECISIONS}
+        if taps is not None:
+            kept = [stage.taps for stage in spec.stages if not set(taps).isdisjoint(stage.taps)]
+            taps = {tap for stage_taps in kept for tap in stage_taps}
+        self._kept = taps
+        self.originals = {p: Remembering(spec.original(p), taps) for p in PRECISIONS}
         self.nets: dict[str, TinyVideoNet] = {}
         self._ports: dict[str, PortRunner] = {}
         for precision in PRECISIONS:
@@ -116,6 +137,11 @@ class Bench:
         with self.planted(planted):
             return self._alone(first) or self._all(planted)
 
+    def has(self, fault: Fault, tap: str) -> bool:
+        """Whether this net has the layer, and the fault can be made in it."""
+        net = self.nets["float64"]
+        return tap in self._order and fault.applies(Site(net, tap, tapped_modules(net)[tap]))
+
     def _alone(self, first: str) -> Judgement | None:
         """The quick way to most verdicts: float64 alone, in the first fault's own stage.
 
@@ -134,6 +160,19 @@ class Bench:
             if not verdict.same_function:
                 return Judgement(tap, "another function (isolated)")
         return None
+
+    def sees(self, planted: Sequence[Planted]) -> str:
+        """The first layer that computes anything else, be it only one bit, of what it is fed."""
+        start = min(self.stage_of(tap) for _, tap in planted)
+        for stage in self.spec.stages[start:]:
+            right, wrong = Arrays(), Arrays()
+            self._ports["float64"].run_layers(stage, self._seen[stage.name], right.__setitem__)
+            with self.planted(planted):
+                self._ports["float64"].run_layers(stage, self._seen[stage.name], wrong.__setitem__)
+            for tap in stage.taps:
+                if tap not in wrong or wrong[tap].tobytes() != right[tap].tobytes():
+                    return tap
+        return ""
 
     def _all(self, planted: Sequence[Planted]) -> Judgement | None:
         for tap in self.taps(planted):
@@ -171,10 +210,10 @@ class Bench:
                     stack.enter_context(fault.planted(net, tap))
             yield
 
-    def outputs(self, precision: str, start: int = 0) -> Arrays:
-        """What the port as it stands computes from stage `start` on: every tap, as arrays."""
+    def outputs(self, precision: str, start: int = 0, stop: int | None = None) -> Arrays:
+        """Every tap from stage `start` up to `stop`, as the port that now stands computes it."""
         carried, found = dict(self._carried[start][_side(precision)]), dict[str, np.ndarray]()
-        for stage in self.spec.stages[start:]:
+        for stage in self.spec.stages[start:stop]:
             if all(name in carried for name in stage.reads):
                 self._ports[precision].run_stage(stage, carried, found.__setitem__)
                 carried |= found
@@ -196,9 +235,13 @@ class Bench:
         """The place of the stage that a tap is in."""
         return self._order[tap][0]
 
+    def seen(self, stage: Stage) -> Arrays:
+        """What the original's float32 computed up to the end of a stage, as layers read it."""
+        return self._seen[stage.name]
+
     @property
     def wanted(self) -> np.ndarray:
-        """The original's logits in float32."""
+        """The original's logits in float32, of a bench that keeps all."""
         return self._seen[self.spec.stages[-1].name][self.last_tap]
 
     @property
@@ -211,8 +254,9 @@ class Bench:
         comparison = self._comparison({})
         for index, stage in enumerate(self.spec.stages):
             self._carried.append({side: dict(v) for side, v in comparison.carried.items()})
-            given = comparison.carried["original32"]
-            self._seen[stage.name] = given | self.originals["float32"].run_stage(stage, given)
+            if self._kept is None or not set(self._kept).isdisjoint(stage.taps):
+                given = comparison.carried["original32"]
+                self._seen[stage.name] = given | self.originals["float32"].run_stage(stage, given)
             yield from comparison.judge(stage, read_after(self.spec.stages, index))
 
     def _comparison(self, other: Mapping[str, tuple[str, ...]]) -> Comparison:

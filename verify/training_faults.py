@@ -83,12 +83,11 @@ def _unbiased_to_normalise(module: BatchNorm, right: Right, x: Tensor) -> Tensor
 
 
 def _detached_statistics(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
-    right(x.detach())
     if not module.training:
         return right(x)
     fixed = x.detach()
     mean, variance = fixed.mean(CHANNEL_AXES), fixed.var(CHANNEL_AXES, correction=0)
-    return _normalised_with(module, x, mean, variance)
+    return _with_gradient_of(_normalised_with(module, x, mean, variance), right(fixed))
 
 
 def _gradient_into_padding(module: SpatialPool, right: Right, x: Tensor) -> Tensor:
@@ -131,7 +130,7 @@ def _gradient_not_stopped(module: InputStream, right: Right, clip: Tensor) -> Te
 
 
 def _with_gradient_of(wrong: Tensor, right: Tensor) -> Tensor:
-    return wrong + (right - wrong).detach()
+    return right.detach() + (wrong - wrong.detach())
 
 
 def _frozen(parameter: str) -> Plant:

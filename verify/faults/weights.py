@@ -21,9 +21,11 @@ def variables(module: nn.Module) -> dict[str, Tensor]:
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
-def chosen(site: Site, among: Callable[[Tensor], bool] = lambda _: True) -> str | None:
+def chosen(
+    site: Site, among: Callable[[str, Tensor], bool] = lambda name, value: True
+) -> str | None:
     """The attribute of the variable that a fault at this site changes; None if there is none."""
-    names = [name for name, value in variables(site.module).items() if among(value)]
+    names = [name for name, value in variables(site.module).items() if among(name, value)]
     return names[zlib.crc32(site.tap.encode()) % len(names)] if names else None
 
 
@@ -43,9 +45,13 @@ def _set(variable: Tensor, values: Tensor) -> Undo:
     return undo
 
 
-def _changed(name: str, change: Callable[[Site, Tensor], Tensor]) -> Fault:
+def _changed(
+    name: str,
+    change: Callable[[Site, Tensor], Tensor],
+    among: Callable[[str, Tensor], bool] = lambda name, value: True,
+) -> Fault:
     def wrong(site: Site) -> tuple[Tensor, Tensor] | None:
-        attribute = chosen(site)
+        attribute = chosen(site, among)
         if attribute is None:
             return None
         variable = variables(site.module)[attribute].detach()
@@ -63,12 +69,15 @@ def _changed(name: str, change: Callable[[Site, Tensor], Tensor]) -> Fault:
     return Fault(name, applies, plant)
 
 
+def _is_kernel_or_variance(name: str, value: Tensor) -> bool:
+    """The others are as if left out before anything is loaded, which is a mistake with a name."""
+    return value.ndim > 1 or name == "running_var"
+
+
 def _stale(site: Site, variable: Tensor) -> Tensor:
-    """As it is before anything is loaded: a kernel drawn anew, norms at their defaults."""
-    attribute = chosen(site)
+    """As it is before anything is loaded: a kernel drawn anew, a variance of 1."""
     if variable.ndim == 1:
-        ones = attribute in ("weight", "running_var")
-        return torch.ones_like(variable) if ones else torch.zeros_like(variable)
+        return torch.ones_like(variable)
     draw = torch.Generator().manual_seed(zlib.crc32(f"{site.tap}, as drawn".encode()))
     deviation = (2 / variable[0].numel()) ** 0.5
     return torch.randn(variable.shape, generator=draw) * deviation
@@ -122,7 +131,7 @@ def _swap(site: Site) -> Undo:
 
 FAULTS = (
     Fault("two equal-shaped variables swapped", lambda site: _partner(site) is not None, _swap),
-    _changed("one variable stale", _stale),
+    _changed("one variable stale", _stale, _is_kernel_or_variance),
     _changed("one variable through float16", lambda site, variable: variable.half()),
     _changed("one variable through bfloat16", lambda site, variable: variable.bfloat16()),
     _changed("one value's sign flipped", _one(torch.neg)),

@@ -19,9 +19,11 @@ class Mutant:
     """What became of one fault in one layer.
 
     `clips` are those that first showed it, `first` the first layer that failed on them, `reason`
-    why; all empty of a fault that no clips showed. `equivalent`: then all that the port computes
-    on all clips is the right port's, bit for bit, in both precisions. `accepted`: which criteria
-    of other tools accept the logits; empty where they were not asked.
+    why; all empty of a fault that no clips showed. `sees` is the first layer that computes
+    anything else at all, where that is not the one it was planted in. `equivalent`: nothing showed
+    it, and all that the port computes on all clips is the right port's, bit for bit, in both
+    precisions. `accepted`: which criteria of other tools accept the logits; empty where they were
+    not asked.
     """
 
     case: str
@@ -31,6 +33,7 @@ class Mutant:
     clips: str = ""
     first: str = ""
     reason: str = ""
+    sees: str = ""
     equivalent: bool = False
     accepted: dict[str, bool] = field(default_factory=dict)
 
@@ -74,14 +77,15 @@ class Judge:
         mutant = Mutant(self.case.name, family, fault.name, tap)
         if others:
             mutant = replace(mutant, accepted=self._criteria(fault, tap))
-        for clips, bench in self._all_benches():
+        for clips, bench in self._benches_with(fault, tap):
             found = bench.judge([(fault, tap)])
             if found is not None and not found.reason.startswith("other weights"):
-                return replace(mutant, clips=clips, first=found.tap, reason=found.reason)
+                sees = bench.sees([(fault, tap)]) if found.tap != tap else ""
+                return replace(mutant, clips=clips, first=found.tap, reason=found.reason, sees=sees)
         found = self.bench(NOISE).judge([(fault, tap)])
         if found is not None:  # what it computes shows nothing, but its weights do
             return replace(mutant, clips=NOISE, first=found.tap, reason=found.reason)
-        same = all(_same(bench, fault, tap) for _, bench in self._all_benches())
+        same = all(_same(bench, fault, tap) for _, bench in self._benches_with(fault, tap))
         return replace(mutant, equivalent=same)
 
     def close(self) -> None:
@@ -89,12 +93,15 @@ class Judge:
         for bench in self._benches.values():
             bench.close()
 
-    def _all_benches(self) -> Iterator[tuple[str, Bench]]:
+    def _benches_with(self, fault: Fault, tap: str) -> Iterator[tuple[str, Bench]]:
+        """On all clips, as far as the net has the layer then: one frame needs no temporal one."""
         for clips in (*self.case.sets, *self.further):
             try:
-                yield clips, self.bench(clips)
+                bench = self.bench(clips)
             except InputError:  # such as one frame for a net that has other weights then
                 continue
+            if bench.has(fault, tap):
+                yield clips, bench
 
     def _criteria(self, fault: Fault, tap: str) -> dict[str, bool]:
         bench = self.bench(NOISE)

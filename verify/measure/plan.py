@@ -16,7 +16,17 @@ from verify.report import to_json
 Rows = list[dict[str, Any]]
 # Of the nets with most layers, other tools' criteria are asked about one mutant of so many.
 CRITERIA_EVERY = {"tvn2": 4, "tvn3": 3, "tvn4": 3}
-SAMPLE = ("mutants random 10", "variants random 10")
+# In training, one module of so many.
+TRAINING_EVERY = {"tvn1": 2, "tvn2": 20, "tvn3": 12, "tvn4": 12, "tvn_mobile_1": 4}
+TRAINING_PIXELS = {"tvn2": 64, "tvn4": 40}
+LAYERS_A_FAULT, PAIRS, FULL_SIZE_SAMPLE = 3, 40, 12
+SAMPLE = (
+    "mutants random 10",
+    "variants random 10",
+    "training random 4",
+    "diagnosis random 10",
+    "pairs random 10",
+)
 
 
 def units() -> dict[str, Callable[[], Rows]]:
@@ -28,7 +38,15 @@ def units() -> dict[str, Callable[[], Rows]]:
         found[f"variants {name}"] = partial(_variants, name)
     for name in ("tvn1", "tvn_mobile_2", *small[:6]):
         found[f"oneDNN {name}"] = partial(_without_onednn, name)
-    found["compiled random 10"] = partial(_compiled, "random 10")
+    for name in ("random 8", "random 10"):
+        found[f"compiled {name}"] = partial(_compiled, name)
+    for name in (*list_models(), *small[:6]):
+        found[f"training {name}"] = partial(_training, name)
+    for name in (*list_models(), *small):
+        found[f"diagnosis {name}"] = partial(_diagnosis, name)
+        found[f"pairs {name}"] = partial(_pairs, name)
+    for name in list_models():
+        found[f"full size {name}"] = partial(_full_size, name)
     return found
 
 
@@ -85,3 +103,28 @@ def _compiled(name: str) -> Rows:
     from verify.measure.variants import compiled
 
     return compiled(all_cases()[name]())
+
+
+def _training(name: str) -> Rows:
+    from verify.measure.training import training_mutants
+
+    case = all_cases()[name]()
+    return training_mutants(case, TRAINING_EVERY.get(name, 2), TRAINING_PIXELS.get(name, 32))
+
+
+def _diagnosis(name: str) -> Rows:
+    from verify.measure.diagnosis import single_faults
+
+    return single_faults(all_cases()[name](), LAYERS_A_FAULT)
+
+
+def _pairs(name: str) -> Rows:
+    from verify.measure.diagnosis import pairs
+
+    return pairs(all_cases()[name](), PAIRS)
+
+
+def _full_size(name: str) -> Rows:
+    from verify.measure.full_size import sample
+
+    return sample(name, FULL_SIZE_SAMPLE)

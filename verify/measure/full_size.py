@@ -1,0 +1,38 @@
+"""Whether a fault has the same verdict in a published net as in its narrow copy."""
+
+import zlib
+from typing import Any
+
+import numpy as np
+
+from verify.bench import Bench
+from verify.measure.cases import full, narrow
+from verify.measure.mutants import sites
+
+
+def sample(name: str, number: int) -> list[dict[str, Any]]:
+    """`number` mutants that are seen in the narrow net, planted in the published one too."""
+    small, large = narrow(name), full(name)
+    found = sites(small)
+    order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(found))
+    bench = small.bench()
+    rows, planted = [], []
+    for index in order:
+        _, fault, tap = found[index]
+        verdict = bench.judge([(fault, tap)])
+        if verdict is not None:
+            planted.append((fault, tap))
+            rows.append({"case": name, "fault": fault.name, "tap": tap, "narrow": verdict.reason,
+                         "narrow_first": verdict.tap})  # fmt: skip
+        if len(rows) == number:
+            break
+    bench.close()
+    bench = Bench(large.spec(), large.variables, [tap for _, tap in planted])
+    for row, each in zip(rows, planted, strict=True):
+        verdict = bench.judge([each])
+        row["full"] = "" if verdict is None else verdict.reason
+        row["full_first"] = "" if verdict is None else verdict.tap
+        row["same"] = (row["full"], row["full_first"]) == (row["narrow"], row["narrow_first"])
+    right: dict[str, Any] = {"case": name, "fault": "", "tap": "", "same": bench.passes()}
+    bench.close()
+    return [*rows, right]

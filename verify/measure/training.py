@@ -1,0 +1,122 @@
+"""Faults of training planted one at a time: does comparing a training step show each."""
+
+import copy
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from port.model import TinyVideoNet
+from verify.compare import difference
+from verify.measure.cases import Case
+from verify.runners.pytorch_training import TorchTrainer
+from verify.spec import Arrays
+from verify.training import training
+from verify.training_faults import FAULTS, TrainingFault
+from verify.training_spec import TrainingBatch, TrainingRunner, TrainingSpec
+from verify.training_tvn import tvn_training_spec
+
+# Far from a half, at which it cannot be told from the probability to drop.
+KEEP = 0.8
+# What rounding leaves between two ways of computing one thing in float64.
+ROUNDING = 1e-12
+FAMILY = "training"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A side that computes nothing again, whatever is wrong with the other."""
+
+    steps: Mapping[int, Arrays]
+
+    def run(self, batch: TrainingBatch) -> Arrays:
+        """See `TrainingRunner`."""
+        return self.steps[id(batch)]
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def training_mutants(case: Case, step: int, pixels: int) -> list[dict[str, Any]]:
+    """Every fault in one of every `step` modules where it applies, on frames of `pixels`.
+
+    The port's float32 is the right one's throughout: float64 decides on all of these faults.
+    """
+    net = copy.deepcopy(case.net)
+    net.head.dropout.p = 1 - KEEP
+    spec = tvn_training_spec(
+        case.genotype,
+        variables=case.variables,
+        net=net,
+        batches=2,
+        height=pixels,
+        width=pixels + 5,
+        keep_probability=KEEP,
+        seed=case.seed,
+    )
+    originals = {p: _recorded(spec, spec.original(p)) for p in ("float64", "float32")}
+    right = {p: _recorded(spec, spec.port(p)) for p in ("float64", "float32")}
+    kept = replace(spec, original=originals.__getitem__)
+    report = training(replace(kept, port=right.__getitem__))
+    assert report.passed, f"{case.name}: training of the right port itself fails"
+    return [
+        _judged(case, net, fault, path, kept, right)
+        for fault in FAULTS
+        for path in fault.sites(net)[::step]
+    ]
+
+
+def _recorded(spec: TrainingSpec, runner: TrainingRunner) -> Recorded:
+    with closing(runner):
+        return Recorded({id(batch): runner.run(batch) for batch in spec.batches})
+
+
+def _judged(
+    case: Case,
+    net: TinyVideoNet,
+    fault: TrainingFault,
+    path: str,
+    spec: TrainingSpec,
+    right: Mapping[str, Recorded],
+) -> dict[str, Any]:
+    with fault.planted(net, path):
+        wrong = _recorded(spec, TorchTrainer(net, "float64"))
+    sides = {"float64": wrong, "float32": right["float32"]}
+    report = training(replace(spec, port=sides.__getitem__))
+    changed = _changed(spec, wrong, right["float64"])
+    failed = [value for value in report.values if not value.passed]
+    return {
+        "case": case.name,
+        "family": FAMILY,
+        "fault": fault.name,
+        "tap": next(iter(changed), ""),
+        "clips": "training steps" if failed else "",
+        "first": failed[0].name if failed else "",
+        "reason": failed[0].reason if failed else "",
+        "equivalent": not changed and _identical(wrong, right["float64"]),
+        "accepted": {},
+        "site": path,
+    }
+
+
+def _changed(spec: TrainingSpec, wrong: Recorded, right: Recorded) -> list[str]:
+    """What a step computes otherwise, by more than rounding, in the order of computation."""
+    pairs = [(wrong.steps[key], step) for key, step in right.steps.items()]
+    return [
+        name
+        for name in spec.values
+        if any(
+            name not in found or difference(found[name], truth[name]).relative > ROUNDING
+            for found, truth in pairs
+        )
+    ]
+
+
+def _identical(wrong: Recorded, right: Recorded) -> bool:
+    return all(
+        found.keys() == right.steps[key].keys()
+        and all(np.array_equal(found[name], right.steps[key][name]) for name in found)
+        for key, found in wrong.steps.items()
+    )
