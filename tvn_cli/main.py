@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "test a run on the videos it has not seen",
     "predict": "what a trained net says of videos, as a whole and along their course",
     "export": "a weights file to ONNX",
+    "measure-verifier": "how often the verifier misses a wrong port, or fails a right one",
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     verb, *rest = argv
     if verb not in COMMANDS:
         return _refuse(f"no command {verb!r}; there are {', '.join(COMMANDS)}")
-    command: Command = import_module(f"tvn_cli.{verb}")
+    command: Command = import_module(f"tvn_cli.{verb.replace('-', '_')}")
     values = flags.FlagValues()
     command.define(values)
     if any(argument in ("-h", "--help") for argument in rest):
@@ -86,7 +87,7 @@ def _refuse(message: str) -> int:
 
 
 def _overview() -> str:
-    verbs = "\n".join(f"  tvn {verb:<10} {summary}" for verb, summary in COMMANDS.items())
+    verbs = "\n".join(f"  tvn {verb:<17} {summary}" for verb, summary in COMMANDS.items())
     return (
         f"Tiny Video Networks in PyTorch, proven equal to TensorFlow's.\n\n{verbs}\n\n"
         "`tvn COMMAND --help` shows a command's flags.\n"

@@ -19,7 +19,7 @@ from verify.verdicts import Verdict
 def run_with_progress(spec: PortSpec, run: Callable[[Watcher], Report]) -> Report:
     """Run a verification with a progress bar; return its report."""
     total = sum(len(stage.taps) for stage in spec.stages)
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task(spec.name, total=total)
 
         def watch(tap: TapReport) -> None:
@@ -32,7 +32,7 @@ def train_with_progress(
     name: str, run: Callable[[Callable[[int, int, str], None]], TrainingReport]
 ) -> TrainingReport:
     """Run a comparison in training with a progress bar; return its report."""
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task(name, total=None)
 
         def watch(done: int, total: int, what: str) -> None:
@@ -45,12 +45,13 @@ def follow_with_progress(
     name: str, run: Callable[[Callable[[int, int], None]], TrajectoryReport]
 ) -> TrajectoryReport:
     """Follow a trajectory with a progress bar; return its report."""
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task(name, total=None)
         return run(lambda done, total: progress.update(task, completed=done, total=total))
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """A bar on standard error: what is done now, how many of how many, since when."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
 

@@ -50,20 +50,20 @@ def units() -> dict[str, Callable[[], Rows]]:
     return found
 
 
-def run(folder: Path, names: list[str], watch: Callable[[str], None]) -> None:
+def run(folder: Path, names: list[str], watch: Callable[[str, int], None]) -> None:
     """Do the units that `folder` does not hold yet.
 
     Args:
         folder: gets a JSON file a unit.
         names: of the units.
-        watch: is told what is about to be done, or was.
+        watch: is told what is about to be done, and how many were.
     """
     known = units()
-    for name in names:
+    for done, name in enumerate(names):
         path = _path(folder, name)
+        watch(name, done)
         if path.exists():
             continue
-        watch(name)
         start = time.process_time()
         rows = known[name]()
         seconds = round(time.process_time() - start, 1)

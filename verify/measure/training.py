@@ -42,6 +42,8 @@ class Recorded:
 def training_mutants(case: Case, step: int, pixels: int) -> list[dict[str, Any]]:
     """Every fault in one of every `step` modules where it applies, on frames of `pixels`.
 
+    One that changes no value by more than rounding is equivalent: two ways of adding up the same
+    gradients do not give the same bits. `bits` says whether they did.
     The port's float32 is the right one's throughout: float64 decides on all of these faults.
     """
     net = copy.deepcopy(case.net)
@@ -95,7 +97,8 @@ def _judged(
         "clips": "training steps" if failed else "",
         "first": failed[0].name if failed else "",
         "reason": failed[0].reason if failed else "",
-        "equivalent": not changed and _identical(wrong, right["float64"]),
+        "equivalent": not changed,
+        "bits": _identical(wrong, right["float64"]),
         "accepted": {},
         "site": path,
     }

@@ -1,0 +1,66 @@
+"""`tvn measure-verifier`: how often the verifier misses a wrong port, or fails a right one."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from port.errors import InputError
+from tvn_cli.main import no_arguments
+
+if TYPE_CHECKING:
+    pass
+
+USAGE = "tvn measure-verifier [--full] [--run=DIR] [--only=UNIT,…] [--json=FILE]"
+
+
+def define(values: flags.FlagValues) -> None:
+    """Declare the flags."""
+    flags.DEFINE_bool("full", False, "all nets and all units, for half an hour or more; a small "
+                      "sample if left out", flag_values=values)  # fmt: skip
+    flags.DEFINE_string("run", None, "a folder that keeps what each unit found; what it holds "
+                        "already is not measured again", flag_values=values)  # fmt: skip
+    flags.DEFINE_list("only", [], "units whose names start so, such as 'mutants tvn1'; names are "
+                      "those of the files in --run, with spaces", flag_values=values)  # fmt: skip
+    flags.DEFINE_string("json", None, "a file for the outcome as JSON", flag_values=values)
+
+
+def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    """Measure, print the table, write the outcome."""
+    from port.atomic import write_text
+    from verify.measure.plan import results, run
+    from verify.measure.summary import Summary
+    from verify.measure.table import print_summary
+    from verify.report import to_json
+    from verify.table import progress_bar
+
+    no_arguments(arguments)
+    names = _units(values)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(values.run or folder)
+        try:
+            kept.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{kept}: --run cannot be written ({error.strerror})") from None
+        with progress_bar() as bar:
+            task = bar.add_task("measuring", total=len(names))
+            run(kept, names, lambda name, done: bar.update(task, description=name, completed=done))
+        summary: Summary = Summary(results(kept))
+    print_summary(summary)
+    if values.json is not None:
+        write_text(values.json, to_json(summary.to_dict()))
+    return 0 if summary.passed else 1
+
+
+def _units(values: flags.FlagValues) -> list[str]:
+    from verify.measure.plan import SAMPLE, units
+
+    names = list(units()) if values.full or values.only else list(SAMPLE)
+    if not values.only:
+        return names
+    chosen = [name for name in names if name.startswith(tuple(values.only))]
+    if not chosen:
+        raise InputError(f"--only={','.join(values.only)}: no such unit; one is 'mutants tvn1'")
+    return chosen
