@@ -9,9 +9,18 @@ The file that a user writes, run by `tvn verify --spec=FILE`:
         return port_spec("my net", original, MyNet(), probe_input((2, 64, 64, 3)))
 """
 
+from verify.own.graph_model import saved_model, tf1_graph, tf_function
 from verify.own.keras_model import KerasModel
 from verify.own.layouts import Layout
 from verify.own.probes import probe_input
 from verify.own.spec import port_spec
 
-__all__ = ["KerasModel", "Layout", "port_spec", "probe_input"]
+__all__ = [
+    "KerasModel",
+    "Layout",
+    "port_spec",
+    "probe_input",
+    "saved_model",
+    "tf1_graph",
+    "tf_function",
+]

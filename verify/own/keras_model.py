@@ -36,7 +36,10 @@ class KerasModel:
 
     Attributes:
         variables: every weight by name, the layer's path and the variable's own name.
+        notes: none.
     """
+
+    notes: Sequence[str] = ()
 
     def __init__(self, build: Callable[[], Any], *, seed: int | None = None) -> None:
         self._keras = import_keras()

@@ -34,6 +34,11 @@ class Original(Protocol):
         """Every weight by name."""
         ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of the report should know, once it has run."""
+        ...
+
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
         """Every layer at work in float64, in the order of computation; `OUTPUT` comes last."""
         ...

@@ -20,6 +20,7 @@ def summary(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"not in the port: {', '.join(about['not in the port'])}"
     if about["only in the port"]:
         yield f"only in the port: {', '.join(about['only in the port'])}"
+    yield from about["notes"]
     if about["stopped"]:
         yield f"the port was stopped by {about['stopped']['by']}"
     if about["judged with the next tap"]:

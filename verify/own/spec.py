@@ -93,7 +93,8 @@ def port_spec(
         inputs=inputs,
         other_weights=correspondence.by_tap(other),
         about=correspondence.about(module, original.variables)
-        | {"input": {n: list(a.shape) for n, a in inputs.items()}, "stopped": made.stopped},
+        | {"input": {n: list(a.shape) for n, a in inputs.items()}, "stopped": made.stopped}
+        | {"notes": list(original.notes)},
     )
 
 

@@ -87,7 +87,7 @@ def possible_rows(
     prefix = f"{path}." if path else ""
     left = set(tensors)
     for variable, value in variables.items():
-        name = _role(variable, left)
+        name = _role(variable, value.ndim > 1, {n: t for n, t in tensors.items() if n in left})
         if name is None:
             return
         left.remove(name)
@@ -99,13 +99,15 @@ def possible_rows(
     yield from (list(way) for way in product(*rows))
 
 
-def _role(variable: str, names: set[str]) -> str | None:
-    """The tensor that a variable is by its name, or because there is no other."""
+def _role(variable: str, is_matrix: bool, tensors: Mapping[str, torch.Tensor]) -> str | None:
+    """The tensor that a variable is by its name, or because there is no other of its kind."""
     base = variable.rpartition("/")[2]
-    for name in names:
+    for name in tensors:
         if base == name or base in ROLES.get(name, "").split():
             return name
-    return None
+    alike = [name for name, tensor in tensors.items() if (tensor.ndim > 1) == is_matrix]
+    known = any(base in names.split() for names in ROLES.values())
+    return alike[0] if len(alike) == 1 and not known else None
 
 
 def _patterns(module: nn.Module, name: str) -> tuple[str, ...]:
