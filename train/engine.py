@@ -138,6 +138,10 @@ class Engine:
         self._saved = time.monotonic()
         if not self.world.main:
             return
+        with self._pace.saving():
+            self._write()
+
+    def _write(self) -> None:
         trained = self.trainer.state_dict()
         checkpoint.check_finite(trained["net"], self.position.step)
         paths = [checkpoint.last_checkpoint(self.run.folder)]

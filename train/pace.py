@@ -23,6 +23,7 @@ class Pace:
         waited: of all steps, spent waiting for data.
         trained: of all steps.
         test_seconds: what the latest test took; None before the first.
+        save_seconds: what the latest checkpoint took.
     """
 
     step_seconds: float = 0.0
@@ -30,6 +31,7 @@ class Pace:
     waited: float = 0.0
     trained: float = 0.0
     test_seconds: float | None = None
+    save_seconds: float = 0.0
     _slow: int = SLOW_STEPS
     _began: float = field(default_factory=time.monotonic)
 
@@ -75,6 +77,13 @@ class Pace:
         yield
         self.test_seconds = time.monotonic() - start
 
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Around the writing of a checkpoint."""
+        start = time.monotonic()
+        yield
+        self.save_seconds = time.monotonic() - start
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -95,12 +104,12 @@ class Plan:
         test = pace.test_seconds
         if test is None:
             test = per_clip * self.test_clips
-        tests = -(-epochs // self.evaluate_every) - step // self.steps_per_epoch // (
-            self.evaluate_every
-        )
+        done = step // self.steps_per_epoch
+        tests = -(-epochs // self.evaluate_every) - done // self.evaluate_every
         final = test * self.final_clips / max(1, self.test_clips)
         steps = epochs * self.steps_per_epoch - step
-        return steps * pace.seconds_per_step + tests * test + final
+        saves = (epochs - done) * pace.save_seconds
+        return steps * pace.seconds_per_step + saves + tests * test + final
 
     def fitting_epochs(self, pace: Pace, spent: float, step: int, budget: float) -> int:
         """The most epochs that end within `budget` seconds of which `spent` are gone; at least 1.

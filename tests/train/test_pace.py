@@ -1,5 +1,7 @@
 """How long a run will take, and how many epochs a budget holds."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,8 @@ def test_an_estimate_adds_up_steps_tests_and_the_last_test() -> None:
     plan = Plan(10, 8, evaluate_every=2, test_clips=20, final_clips=60)
     assert plan.seconds(at(0.5, test_seconds=3.0), epochs=5) == 25 + 3 * 3 + 9
     assert plan.seconds(at(0.5, test_seconds=3.0), epochs=5, step=40) == 5 + 1 * 3 + 9
+    slow = replace(at(0.5, test_seconds=3.0), save_seconds=2.0)
+    assert plan.seconds(slow, epochs=5, step=40) == 5 + 2 + 1 * 3 + 9
 
 
 def test_slow_first_steps_do_not_count() -> None:
