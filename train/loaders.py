@@ -1,5 +1,6 @@
 """From videos to batches: data sets, samplers and workers put together."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_batches(
 
 def _workers(config: Config, world: World) -> dict[str, Any]:
     return {
-        "num_workers": config.workers,
+        "num_workers": min(config.workers, os.cpu_count() or 1),
         "collate_fn": collate,
         "worker_init_fn": leave_signals_to_parent,
         "pin_memory": world.device.type == "cuda",

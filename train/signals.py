@@ -8,10 +8,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """While it is entered, the first signal sets `received`; a second one has its usual effect."""
+    """While it is entered, the first signal sets `received`; a second one has its usual effect.
 
-    def __init__(self) -> None:
+    `patient`: no number of signals has. torchrun passes a signal on to processes that may have had
+    it from the terminal already, and kills those that take too long.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
         self.received: int | None = None
+        self._patient = patient
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -29,6 +34,8 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
+        if self._patient:
+            return
         for each, handler in self._before.items():
             signal.signal(each, handler)
 

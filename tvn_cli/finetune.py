@@ -70,7 +70,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if values.folds == "all":
         folds = range(fold_count(videos, config.split))
         runs = {fold_folder(folder, fold): replace(config, fold=fold) for fold in folds}
-    with joined(config.device) as world, StopRequest() as stop:
+    with joined(config.device) as world, StopRequest(patient=world.size > 1) as stop:
         for each, settings in runs.items():
             results = finetune(
                 settings,

@@ -102,6 +102,13 @@ def test_a_first_signal_asks_and_a_second_one_interrupts() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_under_torchrun_every_signal_asks() -> None:
+    with StopRequest(patient=True) as stop:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+            os.kill(os.getpid(), number)
+        assert stop.received == signal.SIGINT
+
+
 def test_a_checkpoint_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     for content in (b"", b"not a checkpoint", b"PK\x03\x04 cut off"):
         (tmp_path / "last.pt").write_bytes(content)
