@@ -1,265 +1,157 @@
-"""Which mistake a wrong layer holds: hypotheses tried on it alone, ranked by what they explain.
+"""Why a port fails: is it a bug or rounding, in which layers, which mistakes, and is that all.
 
-A right layer with a mistake of the catalogue planted in it computes what the wrong one does, if
-that is the mistake. Found ones stay planted, so that several are peeled off one by one; and in the
-end the right net with all of them must compute what the port computes.
+Two ways lead to a mistake's name. Where there is a right layer to compare with, as for Tiny Video
+Networks whose own module passes, mistakes of the catalogue are planted in it until it computes
+what the wrong one does (`verify.diagnosis_faults`). Where there is none, as in anybody's port,
+the wrong layer is changed until it computes what the original does (`verify.diagnosis_repairs`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import torch
-
+from port.errors import InputError
 from port.model import TinyVideoNet
-from port.taps import tapped_modules
-from verify.diagnosis_values import described, other_values
-from verify.faults import FAMILIES, Fault
-from verify.faults.base import Site, Undo
-from verify.runners.pytorch import TorchRunner
-from verify.spec import Arrays, Stage
-from verify.tvn import stage_calls
+from verify.amplification import Amplification, amplification, steepest
+from verify.diagnosis_cause import UNEXPLAINED, Cause
+from verify.diagnosis_faults import Suspect
+from verify.diagnosis_repairs import mending
+from verify.engine import verify
+from verify.faults.base import Plant, Site
+from verify.layer_view import ModuleRunner, layer_view
+from verify.report import Report, TapReport
+from verify.spec import PortRunner, PortSpec
+from verify.tvn import TvnPort
 
-# From here on a difference is explained.
-EXPLAINED = 1 - 1e-6
-# What a cause must explain at least to be named, and to be built upon.
-WORTH_NAMING = 0.5
-MOST_CAUSES = 4
-UNEXPLAINED = "unexplained"
-# Runs whose mean is near what a layer computes that drops by chance.
-DRAWS = 64
-# Pairs of mistakes in one layer are tried among so many that seem nearest.
-PAIRED = 20
-# Two outputs of torch are the same up to its rounding, of the largest magnitude.
-SAME = {"float64": 1e-11, "float32": 2e-7}
-# These choose a variable or a value by chance; the values themselves tell them.
-TOLD_BY_VALUES = "weights"
+# Wrong layers that are looked into; those behind may follow from them.
+MOST_LAYERS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """A mistake that explains a layer's difference, and the share of it that it explains.
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a port fails.
 
-    `also` names others that explain as much, which these clips cannot tell from it; `instead` what
-    came next, with its share.
+    `kinds` says of each layer that is wrong by itself whether it is a bug or rounding; `confirmed`
+    whether with the causes mended nothing is wrong any more, None where that was not tried.
     """
 
-    tap: str
-    name: str
-    explained: float
-    detail: str = ""
-    also: tuple[str, ...] = ()
-    instead: tuple[tuple[str, float], ...] = ()
+    kinds: Mapping[str, str]
+    causes: Sequence[Cause]
+    confirmed: bool | None
+    amplified: Sequence[Amplification]
+    grows_at: Sequence[Amplification]
 
-    def __str__(self) -> str:
-        """One line."""
-        also = f", or {', or '.join(self.also)}" if self.also else ""
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.tap}: {self.name}{detail}{also} explains {_percent(self.explained)}"
+    @property
+    def lines(self) -> list[str]:
+        """What to tell a person."""
+        if not self.kinds:
+            said = ["no layer is wrong by itself: what fails is rounding that the net magnifies"]
+        else:
+            said = [f"{tap}: {kind}" for tap, kind in self.kinds.items()]
+        said += [str(cause) for cause in self.causes]
+        if self.confirmed is not None:
+            said.append(
+                "confirmed: with that mended and run on, nothing differs"
+                if self.confirmed
+                else "not all of it: with that mended, something still differs"
+            )
+        return said + [
+            f"{each.tap} magnifies the error that reaches it {each.growth:.3g} times"
+            for each in self.grows_at
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "tap": self.tap,
-            "cause": self.name,
-            "explained": self.explained,
-            "detail": self.detail or None,
-            "or": list(self.also),
-            "next": [{"cause": name, "explained": share} for name, share in self.instead],
+            "layers": dict(self.kinds),
+            "causes": [cause.to_dict() for cause in self.causes],
+            "confirmed": self.confirmed,
+            "grows_at": [each.to_dict() for each in self.grows_at],
+            "amplification": [each.to_dict() for each in self.amplified],
         }
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-@dataclass(frozen=True, slots=True)
-class _Hypothesis:
-    name: str
-    fault: Fault
-    detail: str = ""
-
-
-class Suspect:
-    """A port beside a right net, in one precision, on what the original's layers read.
+def diagnose(spec: PortSpec, report: Report, right: TinyVideoNet | None = None) -> Diagnosis:
+    """Find out why `report` is not one that passed.
 
     Args:
-        port: a copy of the net that is wrong.
-        right: a copy of one that is right; causes that are found are planted in it.
-        batch: clips.
-        precision: `float64`, or `float32` for what only that shows.
+        spec: what was compared.
+        report: what came of it.
+        right: for a Tiny Video Network, the port as it should be, with the original's weights.
     """
-
-    def __init__(self, port: TinyVideoNet, right: TinyVideoNet, batch: int, precision: str) -> None:
-        self.right, self.precision = right, precision
-        self._port = TorchRunner(port, stage_calls(port, batch), precision)
-        self._right = TorchRunner(right, stage_calls(right, batch), precision)
-        self._port_modules = tapped_modules(port)
-
-    def causes(self, stage: Stage, seen: Mapping[str, np.ndarray]) -> Iterator[Cause]:
-        """What is wrong in a stage, one cause after the other; each stays planted."""
-        found = _outputs(self._port, stage, seen)
-        given_up = set[str]()
-        for _ in range(MOST_CAUSES):
-            model = _outputs(self._right, stage, seen)
-            tap = next((t for t in stage.taps if t not in given_up
-                        and not self._same(model.get(t), found.get(t))), None)  # fmt: skip
-            if tap is None:
-                return
-            best = self._best(stage, seen, tap, model, found)
-            if best is None or best[1] < WORTH_NAMING:
-                given_up.add(tap)
-                yield self._by_chance(stage, seen, tap, model) or Cause(tap, UNEXPLAINED, 0.0)
-                continue
-            chosen, explained, ranked = best
-            for hypothesis in chosen:
-                hypothesis.fault.plant(self._site(tap))
-                yield _cause(tap, hypothesis, explained, ranked)
-            if explained < EXPLAINED:
-                given_up.add(tap)
-
-    def _by_chance(
-        self, stage: Stage, seen: Mapping[str, np.ndarray], tap: str, model: Arrays
-    ) -> Cause | None:
-        """A layer that never computes the same twice, but what it should on average, drops."""
-        runs = [_outputs(self._port, stage, seen).get(tap) for _ in range(DRAWS)]
-        if any(run is None for run in runs) or self._same(runs[0], runs[1]):
-            return None
-        mean = np.mean(np.stack(runs), axis=0)  # type: ignore[arg-type]
-        return Cause(tap, "dropout at inference", _explained(runs[0], mean, model.get(tap)),
-                     "no two runs agree, their mean does")  # fmt: skip
-
-    def agrees(self, stages: Sequence[Stage], inputs: Mapping[str, np.ndarray]) -> bool:
-        """Whether the right net with the causes planted computes the port's output."""
-        ends = []
-        for runner in (self._port, self._right):
-            carried = dict(inputs)
-            for stage in stages:
-                if all(name in carried for name in stage.reads):
-                    runner.run_stage(stage, carried, carried.__setitem__)
-            ends.append(carried.get(stages[-1].taps[-1]))
-        return self._same(*ends)
-
-    def _best(
-        self, stage: Stage, seen: Mapping[str, np.ndarray], tap: str, model: Arrays, found: Arrays
-    ) -> "tuple[tuple[_Hypothesis, ...], float, list[tuple[_Hypothesis, float]]] | None":
-        hypotheses = list(self._hypotheses(tap))
-        rest = stage.taps[stage.taps.index(tap) + 1 :]
-
-        def tried(*some: _Hypothesis) -> tuple[float, int]:
-            """The share explained here, and how many layers of the stage agree behind."""
-            with ExitStack() as stack:
-                for each in some:
-                    stack.callback(self._plant(each, tap))
-                after = _outputs(self._right, stage, seen)
-            share = _explained(model.get(tap), after.get(tap), found.get(tap))
-            behind = sum(self._same(after.get(name), found.get(name)) for name in rest)
-            return share, behind
-
-        shares = {each: tried(each) for each in hypotheses}
-        order = sorted(hypotheses, key=lambda each: shares[each], reverse=True)
-        if not order:
-            return None
-        ranked = [(each, shares[each][0]) for each in order]
-        if shares[order[0]][0] >= EXPLAINED:
-            # What tells equals apart is what it makes of the layers behind.
-            top = shares[order[0]][1]
-            ranked = [(e, s) for e, s in ranked if s < EXPLAINED or shares[e][1] == top]
-            return (order[0],), ranked[0][1], ranked
-        few = order[:PAIRED]
-        pairs = [(a, b) for a in few for b in few if a is not b]
-        both = {pair: tried(*pair)[0] for pair in pairs}
-        pair = max(both, key=both.__getitem__, default=None)
-        if pair is not None and both[pair] >= EXPLAINED:
-            return pair, both[pair], []
-        return (order[0],), ranked[0][1], ranked
-
-    def _hypotheses(self, tap: str) -> Iterator[_Hypothesis]:
-        """Mistakes that could be made in this layer: the catalogue's, then its other weights."""
-        site = self._site(tap)
-        wanted = self.precision == "float32"
-        for family, faults in FAMILIES.items():
-            if family == TOLD_BY_VALUES or (family == "precision") != wanted:
-                continue
-            yield from (_Hypothesis(f.name, f) for f in faults if f.applies(site))
-        port = self._port_modules.get(tap)
-        if port is None or wanted:
-            return
-        for attribute, (value, right) in other_values(port, site.module).items():
-            name, detail = described(value, right, tap, self.right)
-            fault = Fault(name, lambda _: True, _assigned(attribute, value))
-            yield _Hypothesis(name, fault, f"{attribute}: {detail}" if detail else attribute)
-
-    def _plant(self, hypothesis: _Hypothesis, tap: str) -> Undo:
-        return hypothesis.fault.plant(self._site(tap))
-
-    def _site(self, tap: str) -> Site:
-        return Site(self.right, tap, tapped_modules(self.right)[tap])
-
-    def _same(self, a: np.ndarray | None, b: np.ndarray | None) -> bool:
-        if a is None or b is None:
-            return a is b
-        if a.shape != b.shape:
-            return False
-        scale = np.nanmax(np.abs(b), initial=0.0, where=np.isfinite(b))
-        return bool(_distances(a, b).max(initial=0.0) <= SAME[self.precision] * scale)
+    failing = [tap for tap in report.taps if _is_wrong_itself(tap)]
+    kinds = {tap.name: _kind(tap) for tap in failing[:MOST_LAYERS]}
+    causes, confirmed = list[Cause](), None
+    if failing and right is not None and isinstance(spec.port, TvnPort):
+        causes, confirmed = _by_faults(spec, failing, right)
+    if not any(cause.name != UNEXPLAINED for cause in causes) and spec.isolates:
+        mended, passed = _by_repairs(spec, list(kinds))
+        causes, confirmed = (mended, passed) if mended else (causes, None)
+    taps = report.taps
+    return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps))
 
 
-def _assigned(attribute: str, value: torch.Tensor) -> Any:
-    def plant(site: Site) -> Undo:
-        variable = getattr(site.module, attribute)
-        before = variable.detach().clone()
-
-        @torch.no_grad()
-        def put(values: torch.Tensor) -> None:
-            variable.copy_(values)
-
-        put(value)
-        return lambda: put(before)
-
-    return plant
+def _is_wrong_itself(tap: TapReport) -> bool:
+    alone = tap.isolated is not None and tap.isolated.passed
+    return tap.isolates and not tap.passed and (not alone or bool(tap.other_weights))
 
 
-def _cause(
-    tap: str, chosen: _Hypothesis, explained: float, ranked: list[tuple[_Hypothesis, float]]
-) -> Cause:
-    others = [(each.name, share) for each, share in ranked if each is not chosen]
-    also = tuple(name for name, share in others if share >= EXPLAINED <= explained)
-    instead = tuple((name, max(share, 0.0)) for name, share in others if share < EXPLAINED)[:3]
-    return Cause(tap, chosen.name, explained, chosen.detail, also, instead)
+def _kind(tap: TapReport) -> str:
+    if tap.isolated is None:
+        return "not computed by the port"
+    if not tap.isolated.same_function:
+        return "a bug: float64 differs too"
+    if not tap.isolated.same_precision:
+        return "rounding: only float32 differs"
+    return f"other weights: {', '.join(tap.other_weights)}"
 
 
-def _outputs(runner: TorchRunner, stage: Stage, seen: Mapping[str, np.ndarray]) -> Arrays:
-    found: Arrays = {}
-    runner.run_layers(stage, seen, found.__setitem__)
-    return found
+def _by_faults(
+    spec: PortSpec, failing: Sequence[TapReport], right: TinyVideoNet
+) -> tuple[list[Cause], bool | None]:
+    """Mistakes planted in the right net, until it computes what the port does."""
+    assert isinstance(spec.port, TvnPort)
+    names = {tap.name for tap in failing}
+    rounds = all(tap.isolated is not None and tap.isolated.same_function for tap in failing)
+    precision = "float32" if rounds and not any(t.other_weights for t in failing) else "float64"
+    nets = (copy.deepcopy(spec.port.net).eval(), copy.deepcopy(right).eval())
+    suspect = Suspect(*nets, spec.port.batch, precision)
+    causes: list[Cause] = []
+    seen = dict(spec.inputs)
+    with closing(spec.original("float32")) as original:
+        for index, stage in enumerate(spec.stages):
+            seen |= original.run_stage(stage, seen)
+            if names.intersection(stage.taps):
+                causes += suspect.causes(stage, seen)
+            later = {name for each in spec.stages[index + 1 :] for name in each.reads}
+            seen = {name: value for name, value in seen.items() if name in later}
+    named = [cause for cause in causes if cause.name != UNEXPLAINED]
+    return causes, suspect.agrees(spec.stages, spec.inputs) if named else None
 
 
-def _explained(
-    before: np.ndarray | None, after: np.ndarray | None, found: np.ndarray | None
-) -> float:
-    """The share of the difference from `found` that is gone, by its root mean square."""
-    if found is None or after is None:
-        return 1.0 if found is after else 0.0
-    if after.shape != found.shape:
-        return 0.0
-    if before is None or before.shape != found.shape:
-        before = np.zeros_like(found)
-    was, left = (_rms(_distances(each, found)) for each in (before, after))
-    if not np.isfinite(was):  # a NaN in the port alone
-        return 1.0 if left == 0 else 0.0
-    return max(1 - left / was, 0.0) if was > 0 else 0.0
+def _by_repairs(spec: PortSpec, taps: Sequence[str]) -> tuple[list[Cause], bool | None]:
+    """Changes of the wrong layers, until they compute what the original does."""
+    causes: list[Cause] = []
+    plants: list[tuple[str, Plant]] = []
+    for tap in taps:
+        try:
+            found = mending(layer_view(spec, tap))
+        except InputError:  # a port that is not run module by module, or never gets there
+            continue
+        causes += [cause for cause, _ in found]
+        plants += [(tap, plant) for _, plant in found]
+    if not plants:
+        return causes, None
+    patched = replace(spec, port=lambda precision: _patched(spec.port(precision), plants))
+    again = verify(replace(patched, other_weights={}))
+    return causes, not any(_is_wrong_itself(tap) for tap in again.taps)
 
 
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Elementwise; what is not a number on both sides agrees."""
-    with np.errstate(invalid="ignore"):
-        distances = np.abs(a.astype(np.float64) - b)
-    both = (np.isnan(a) & np.isnan(b)) | (a == b)
-    return np.where(both, 0.0, np.where(np.isnan(distances), np.inf, distances))
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+def _patched(runner: PortRunner, plants: Sequence[tuple[str, Plant]]) -> PortRunner:
+    assert isinstance(runner, ModuleRunner)
+    for tap, plant in plants:
+        module = runner.module(tap)
+        plant(Site(module, tap, module))
+    return runner

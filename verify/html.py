@@ -40,10 +40,18 @@ def render(report: Report) -> str:
 <p>{len(report.taps)} taps.{"" if report.passed else where}
 Float64 errors are relative to the tap's largest magnitude; the ratio is the port's float32 error
 over the original's own, both against the original in float64.</p>
-{HEAD}<tbody>{rows}</tbody></table>
+{_diagnosis(report)}{HEAD}<tbody>{rows}</tbody></table>
 {further}<h2>What was compared</h2><table><tbody>{about}</tbody></table>
 </body></html>
 """
+
+
+def _diagnosis(report: Report) -> str:
+    """What is said of why it failed, a line an item."""
+    if report.diagnosis is None:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in report.diagnosis.lines)
+    return f"<h2>Diagnosis</h2><ul>{items}</ul>\n"
 
 
 def _further(outcome: Outcome) -> str:

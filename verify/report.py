@@ -4,9 +4,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from verify.verdicts import SAME_PRECISION_FACTOR, Verdict
+
+if TYPE_CHECKING:
+    from verify.diagnosis import Diagnosis
 
 SCHEMA = "tvn-verify-report/1"
 
@@ -69,13 +72,15 @@ class TapReport:
 class Report:
     """The outcome of one verification; `taps` in the order of computation.
 
-    `further` are the outcomes of what else was judged, by name: probes, training, variants.
+    `further` are the outcomes of what else was judged, by name: probes, training, variants;
+    `diagnosis` says why it failed (`verify.diagnosis`), if it did and was looked into.
     """
 
     name: str
     taps: Sequence[TapReport]
     about: dict[str, Any] = field(default_factory=dict)
     further: Mapping[str, "Outcome"] = field(default_factory=dict)
+    diagnosis: "Diagnosis | None" = None
 
     @property
     def passed(self) -> bool:
@@ -128,6 +133,7 @@ class Report:
             "about": self.about,
             "taps": [tap.to_dict() for tap in self.taps],
             "further": {name: outcome.to_dict() for name, outcome in self.further.items()},
+            "diagnosis": self.diagnosis and self.diagnosis.to_dict(),
         }
 
     def to_json(self) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verify.compare import Difference
+from verify.diagnosis import Diagnosis
 from verify.engine import Watcher
 from verify.report import Outcome, Report, TapReport
 from verify.spec import PortSpec
@@ -77,6 +78,14 @@ def print_verdict(outcome: Outcome) -> None:
     word, colour = ("PASSED", "green") if outcome.passed else ("FAILED", "bold red")
     text = Text(f"{word}: {outcome.summary}; {outcome.about.get('seconds')} s", colour)
     Console().print(text, highlight=False, soft_wrap=True)
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    """Print why a port failed, a line each."""
+    console = Console()
+    console.print(Text("diagnosis", "bold"))
+    for line in diagnosis.lines:
+        console.print(Text(f"  {line}"), soft_wrap=True)
 
 
 def _cells(tap: TapReport) -> list[str | Text]:

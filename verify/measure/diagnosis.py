@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from verify.bench import Bench, Planted
-from verify.diagnosis import Cause, Suspect
+from verify.diagnosis_cause import Cause
+from verify.diagnosis_faults import Suspect
 from verify.faults import Fault
 from verify.measure.cases import NOISE, Case
 from verify.measure.mutants import sites

@@ -1,0 +1,53 @@
+"""Repairs as hypotheses: which change makes a wrong layer compute what the original does."""
+
+from contextlib import ExitStack
+
+import numpy as np
+
+from verify.diagnosis_cause import EXPLAINED, WORTH_NAMING, Cause, explained_share
+from verify.faults.base import Plant, Site
+from verify.layer_view import LayerView
+from verify.repairs import Repair, repairs
+
+# Pairs of repairs are tried among so many that seem nearest.
+PAIRED = 12
+
+
+def mending(view: LayerView) -> list[tuple[Cause, Plant]]:
+    """What is wrong with a layer, and the change that mends it; empty where nothing does.
+
+    More than one where it takes several changes at once.
+    """
+    candidates = list(repairs(view.module, view.args))
+    before = _output(view)
+    shares = {each: _share(view, before, each) for each in candidates}
+    order = sorted(candidates, key=shares.__getitem__, reverse=True)
+    if not order:
+        return []
+    best = order[0]
+    if shares[best] < EXPLAINED:
+        few = order[:PAIRED]
+        for pair in ((a, b) for a in few for b in few if a is not b):
+            if (share := _share(view, before, *pair)) >= EXPLAINED:
+                return [(Cause(view.tap, each.name, share), each.plant) for each in pair]
+    if shares[best] < WORTH_NAMING:
+        return []
+    enough = shares[best] >= EXPLAINED
+    also = tuple(each.name for each in order[1:] if enough and shares[each] >= EXPLAINED)
+    rest = tuple((each.name, shares[each]) for each in order[1:] if each.name not in also)
+    return [(Cause(view.tap, best.name, shares[best], also=also, instead=rest[:3]), best.plant)]
+
+
+def _share(view: LayerView, before: np.ndarray | None, *some: Repair) -> float:
+    with ExitStack() as stack:
+        for repair in some:
+            stack.callback(repair.plant(Site(view.module, view.tap, view.module)))
+        return explained_share(before, _output(view), view.expected)
+
+
+def _output(view: LayerView) -> np.ndarray | None:
+    """None where the layer refuses what it is fed."""
+    try:
+        return view.output()
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return None
