@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C become a wish to stop, which a run fulfils once its state is safe."""
 
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -41,6 +42,10 @@ class StopRequest:
 
 
 def leave_signals_to_parent(worker: int) -> None:
-    """For data workers: a terminal sends Ctrl-C to them too, but only their parent answers."""
+    """For data workers: a terminal and torchrun signal whole groups, but only the parent answers.
+
+    What is sent to a worker itself still ends it, so that none can be left hanging.
+    """
+    os.setpgrp()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

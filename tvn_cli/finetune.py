@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 USAGE = (
     "tvn finetune --data=DIR --run=DIR (--weights=W.safetensors | --model=M) [--preset=P]\n"
     "             [--set=NAME=VALUE,…] [--budget=2h] [--folds=all]\n"
-    "torchrun --nproc_per_node=N -m tvn_cli finetune …    (several GPUs)\n\n"
+    "torchrun --nproc_per_node=N -m -- tvn_cli finetune …    (several GPUs)\n\n"
     "The same command again goes on where the run stopped. --show prints every setting."
 )
 FEW = 12  # classes whose confusion matrix fits a terminal
