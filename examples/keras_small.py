@@ -1,6 +1,6 @@
 """A small Keras net and its port: what docs/your_own_port.md arrives at.
 
-tvn verify --spec=examples/keras_small.py
+tvn verify --spec=examples/keras_small.py --level=training
 """
 
 import keras
@@ -45,6 +45,33 @@ class PadSame(nn.Module):
         return F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
 
 
+class KerasBatchNorm(nn.BatchNorm2d):
+    """Keras' batch norm: another epsilon, and of a batch's statistics it remembers a hundredth.
+
+    Its moving variance is one of biased variances; PyTorch's, of unbiased ones.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3, momentum=0.01)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, C, H, W]."""
+        if not self.training:
+            return super().forward(input)
+        variance, mean = torch.var_mean(input.detach(), (0, 2, 3), correction=0)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+        return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+class HardSigmoid(nn.Module):
+    """Written out, since the gradient of `nn.Hardsigmoid` has its sixth in float32 only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape."""
+        return F.relu6(x + 3) / 6
+
+
 class Small(nn.Module):
     """The port."""
 
@@ -52,15 +79,15 @@ class Small(nn.Module):
         super().__init__()
         self.pad = PadSame(3, 2)
         self.stem = nn.Conv2d(3, 16, 3, stride=2, bias=False)
-        self.stem_bn = nn.BatchNorm2d(16, eps=1e-3)
+        self.stem_bn = KerasBatchNorm(16)
         self.stem_act = nn.ReLU6()
         self.dw_pad = PadSame(5, 2)
         self.dw = nn.Conv2d(16, 16, 5, stride=2, groups=16, bias=False)
-        self.dw_bn = nn.BatchNorm2d(16, eps=1e-3)
+        self.dw_bn = KerasBatchNorm(16)
         self.dw_act = nn.ReLU6()
         self.gate_mean = nn.AdaptiveAvgPool2d(1)
         self.gate = nn.Conv2d(16, 16, 1)
-        self.gate_act = nn.Hardsigmoid()
+        self.gate_act = HardSigmoid()
         self.classes = nn.Linear(16 * 4 * 5, 10)
 
     def forward(self, x: Tensor) -> Tensor:

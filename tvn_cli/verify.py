@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 USAGE = (
     "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]\n"
     "           [--level=inference|training|full] [--also=VARIANT,…]\n"
-    "tvn verify --spec=FILE.py [--review] [--report=DIR] [--json=FILE]"
+    "tvn verify --spec=FILE.py [--review] [--level=training] [--report=DIR] [--json=FILE]"
 )
 BFLOAT16 = "bfloat16"  # judged in a way of its own
 
@@ -42,7 +42,8 @@ def define(values: flags.FlagValues) -> None:
     text("json", None, "a file for the report as JSON", flag_values=values)
     flags.DEFINE_enum("level", "training", ["inference", "training", "full"],
                       "how much is compared: every layer; also probes of other sizes and a "
-                      "training step; also more probes and all variants",
+                      "training step; also more probes and all variants. With --spec, every layer, "
+                      "and only if training is asked for, training steps",
                       flag_values=values)  # fmt: skip
     flags.DEFINE_list("also", [], "variants of the port to judge too, of onnx, onnx_whole, "
                       "channels_last, folded, exported, compiled, bfloat16",
@@ -89,21 +90,36 @@ def _verify_own(values: flags.FlagValues) -> int:
     """Verify what a file of the user's says."""
     from verify import verify
     from verify.own.load import load_spec
-    from verify.own.review import summary, table
-    from verify.table import print_taps, print_verdict, run_with_progress
+    from verify.own.review import failing_values, summary, table
+    from verify.table import print_taps, print_verdict, run_with_progress, train_with_progress
+    from verify.training import training
 
     given = {name for name in values if values[name].present}
-    if others := given - {"spec", "review", "report", "json"}:
+    if others := given - {"spec", "review", "level", "report", "json"}:
         raise InputError(f"--{min(others)} does not go with --spec: the file says it all")
     outputs = _writable_outputs(values)
     spec = load_spec(values.spec)
     if values.review:
         print("\n".join([*table(spec.about), *summary(spec.about)]))
         return 0
+    if values.level == "full":
+        raise InputError("--level=full does not go with --spec; there is --level=training")
+    trains = values["level"].present and values.level == "training"
+    if trains and spec.training is None:
+        raise InputError(
+            f"{values.spec}: only a Keras model of one input is trained; leave --level"
+        )
     report = run_with_progress(spec, lambda watch: verify(spec, watch=watch))
     print_taps(report.taps)
     print("\n".join(summary(report.about)))
     print_verdict(report)
+    if trains and spec.training is not None:
+        steps = spec.training
+        trained = train_with_progress(steps.name, lambda watch: training(steps, watch=watch))
+        for line in failing_values(trained):
+            print(line)
+        print_verdict(trained)
+        report = replace(report, further={"training": trained})
     _write(report, outputs)
     return 0 if report.passed else 1
 

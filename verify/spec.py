@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from verify.training_spec import TrainingSpec
 
 Arrays = dict[str, np.ndarray]
 # Is handed each tap's name and value as it is computed, so that nobody need keep them all.
@@ -66,7 +69,8 @@ class PortSpec:
     `original` and `port` make a runner for `float64` or `float32`; `inputs` are what the first
     stages read, as float32; `other_weights` names, by tap, the variables whose values in the port
     are not the original's, bit for bit; `about` goes into the report; `isolates` is False of a
-    port whose layers cannot be run one by one.
+    port whose layers cannot be run one by one; `training` is the comparison of training steps, if
+    there can be one.
     """
 
     name: str
@@ -77,6 +81,7 @@ class PortSpec:
     other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     isolates: bool = True
+    training: "TrainingSpec | None" = None
 
 
 def read_after(stages: Sequence[Stage], index: int) -> set[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from port.errors import InputError
 from verify.original import import_tensorflow
 from verify.own.fingerprint import Fingerprint
 from verify.own.float64_graph import in_float64
@@ -20,6 +21,7 @@ from verify.own.graph_layers import GraphLayer, layers_of
 from verify.own.original import OUTPUT, Call
 from verify.own.probes import probe_weights
 from verify.spec import Arrays, Stage
+from verify.training_spec import TrainingRunner
 
 
 class GraphModel:
@@ -34,8 +36,11 @@ class GraphModel:
 
     Attributes:
         variables: every weight by name.
+        trainable: none; a frozen graph cannot be trained.
         notes: what a reader of the report should know.
     """
+
+    trainable: frozenset[str] = frozenset()
 
     def __init__(self, frozen: FrozenGraph, *, seed: int | None = None) -> None:
         self._frozen = frozen
@@ -60,6 +65,10 @@ class GraphModel:
                 prints = tuple(Fingerprint.of(array) for array in reads if array.dtype.kind == "f")
                 calls.append(Call(name, layer.variables, prints, value))
         return [*calls, Call(OUTPUT, (), (), values[self._frozen.output])]
+
+    def trainer(self, precision: str) -> TrainingRunner:
+        """See `Original`."""
+        raise InputError("a frozen graph cannot be trained")
 
     def runner(self, precision: str, inputs: Sequence[str]) -> "GraphRunner":
         """See `Original`."""

@@ -34,6 +34,12 @@ def own_variables(path: str, layer: Any) -> dict[str, Any]:
     }
 
 
+def variables_of(layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of all `layers`, which are given by path."""
+    own = (own_variables(path, layer) for path, layer in layers.items())
+    return {name: variable for variables in own for name, variable in variables.items()}
+
+
 @contextmanager
 def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
     """Call `see` whenever one of `layers` has worked.

@@ -19,6 +19,7 @@ from verify.own.keras_layers import (
     to_numpy,
     watch,
 )
+from verify.own.keras_training import KerasTrainer
 from verify.own.original import OUTPUT, Call
 from verify.own.probes import probe_weights
 from verify.spec import Arrays, Stage
@@ -36,6 +37,7 @@ class KerasModel:
 
     Attributes:
         variables: every weight by name, the layer's path and the variable's own name.
+        trainable: of those, the ones that training changes through gradients.
         notes: none.
     """
 
@@ -43,15 +45,16 @@ class KerasModel:
 
     def __init__(self, build: Callable[[], Any], *, seed: int | None = None) -> None:
         self._keras = import_keras()
+        self._models: dict[str, Any] = {}
         model, self._build = None, build
         if isinstance(build, self._keras.Model):
             model, self._build = build, partial(_rebuilt, build)
         layers = self._layers(model or self._made("float32"))
-        self.variables: Arrays = {
-            name: to_numpy(variable)
-            for path, layer in layers.items()
-            for name, variable in own_variables(path, layer).items()
+        found = {
+            n: v for path, layer in layers.items() for n, v in own_variables(path, layer).items()
         }
+        self.trainable = frozenset(name for name, variable in found.items() if variable.trainable)
+        self.variables: Arrays = {name: to_numpy(variable) for name, variable in found.items()}
         if seed is not None:
             self.variables = probe_weights(self.variables, seed, _depthwise_kernels(layers))
 
@@ -59,7 +62,7 @@ class KerasModel:
         """See `Original`."""
         model = self.model("float64")
         layers = self._layers(model)
-        variables = {id(layer): tuple(own_variables(p, layer)) for p, layer in layers.items()}
+        names = {id(layer): tuple(own_variables(path, layer)) for path, layer in layers.items()}
         calls: list[Call] = []
 
         def see(tap: str, layer: Any, reads: tuple[Any, ...], value: Any) -> None:
@@ -68,7 +71,7 @@ class KerasModel:
                 if array.dtype != np.float64:
                     raise InputError(f"layer {tap!r} computes in {array.dtype}, not in float64")
                 read = tuple(Fingerprint.of(to_numpy(tensor)) for tensor in flat(reads))
-                calls.append(Call(tap, variables.get(id(layer), ()), read, array))
+                calls.append(Call(tap, names.get(id(layer), ()), read, array))
 
         with watch(layers, see):
             output = to_numpy(_run(model, inputs))
@@ -79,12 +82,19 @@ class KerasModel:
         model = self.model(precision)
         return KerasRunner(self._layers(model), partial(_run, model), inputs)
 
+    def trainer(self, precision: str) -> KerasTrainer:
+        """See `Original`."""
+        model = self.model(precision)
+        return KerasTrainer(model, self._layers(model))
+
     def model(self, precision: str) -> Any:
-        """The model in a precision, with the weights that are compared.
+        """The model in a precision, with the weights that are compared; it is built once.
 
         Raises:
             InputError: it cannot be had in that precision.
         """
+        if precision in self._models:
+            return self._models[precision]
         model = self._made(precision)
         layers = self._layers(model)
         for path, layer in layers.items():
@@ -101,6 +111,7 @@ class KerasModel:
                 # Keras casts these to float32 before it casts them to what it computes in.
                 layer.scale = np.asarray(layer.scale, precision)
                 layer.offset = np.asarray(layer.offset, precision)
+        self._models[precision] = model
         return model
 
     def _made(self, precision: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from verify.own.fingerprint import Fingerprint
 from verify.spec import OriginalRunner
+from verify.training_spec import TrainingRunner
 
 # The tap of what the whole net returns.
 OUTPUT = "output"
@@ -41,6 +42,15 @@ class Original(Protocol):
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
         """Every layer at work in float64, in the order of computation; `OUTPUT` comes last."""
+        ...
+
+    @property
+    def trainable(self) -> frozenset[str]:
+        """The variables that training changes through gradients; none, if it cannot be trained."""
+        ...
+
+    def trainer(self, precision: str) -> TrainingRunner:
+        """One that makes training steps in `float64` or `float32`."""
         ...
 
     def runner(self, precision: str, inputs: Sequence[str]) -> OriginalRunner:

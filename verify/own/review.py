@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from verify.training_report import TrainingReport
+
 
 def summary(about: Mapping[str, Any]) -> Iterator[str]:
     """What a reader of a verdict must know of how its two sides were matched, in a few lines.
@@ -34,3 +36,12 @@ def table(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"{heading}:"
         for name, place in about[heading].items():
             yield f"  {name:<{width}}  {place}"
+
+
+def failing_values(report: TrainingReport) -> Iterator[str]:
+    """Of a comparison in training, a line for every value that failed."""
+    for value in report.values:
+        if not value.passed:
+            yield f"{value.name}: {value.reason} ({value.float64_error:.1e} in float64)"
+    if report.about["stopped"]:
+        yield f"the port was stopped by {report.about['stopped']['by']}"

@@ -13,10 +13,12 @@ from port.errors import InputError
 from verify.own.correspondence import Correspondence, settle
 from verify.own.layouts import Layout
 from verify.own.matching import Given, follow, likely_layout
-from verify.own.original import Call, Original
+from verify.own.original import OUTPUT, Call, Original
 from verify.own.torch_module import Forward, ModulePort, forward, path_of
+from verify.own.training import Sides, training_spec
 from verify.own.weights import differing, load, rows_of_table
 from verify.spec import PortSpec, Stage
+from verify.training_spec import TrainingSpec
 
 Table = Mapping[str, str | tuple[str, str]]
 BY_FUNCTION = "converted by your function"
@@ -84,6 +86,16 @@ def port_spec(
             correspondence = settle(correspondence, followed, original.variables, run)
             load(module, correspondence.rows, original.variables)
     other = differing(module, correspondence.rows, original.variables)
+    sides = Sides(
+        original.trainer,
+        original.trainable,
+        module,
+        forward,
+        correspondence.rows,
+        next(iter(layouts.items())),
+        correspondence.places[OUTPUT].layout,
+    )
+    trains = bool(sides.rows and sides.trainable) and len(inputs) == 1
     made = ModulePort(module, correspondence.places, layouts, forward)
     return PortSpec(
         name=name,
@@ -95,7 +107,15 @@ def port_spec(
         about=correspondence.about(module, original.variables)
         | {"input": {n: list(a.shape) for n, a in inputs.items()}, "stopped": made.stopped}
         | {"notes": list(original.notes)},
+        training=_training(name, sides, inputs, calls) if trains else None,
     )
+
+
+def _training(
+    name: str, sides: Sides, inputs: Mapping[str, np.ndarray], calls: Sequence[Call]
+) -> TrainingSpec:
+    (batch,) = inputs.values()
+    return training_spec(name, sides, batch, calls[-1].value.shape)
 
 
 def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
