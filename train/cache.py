@@ -58,7 +58,8 @@ def write_cache(
         InputError: the folder cannot be written, lies inside the data, or has been written with
             other settings.
     """
-    if output.resolve().is_relative_to(videos.root.resolve()):
+    root, inside = videos.root.resolve(), output.resolve()
+    if inside == root or (inside.is_relative_to(root) and videos.form != "csv"):
         raise InputError(f"{output}: inside the data {videos.root}; choose a folder elsewhere")
     _agree_on_settings(output, {"short_side": short_side, "quality": quality})
     targets = {video: output / _target(videos, video) for video in videos.videos}

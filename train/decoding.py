@@ -6,7 +6,7 @@ where frame i is the i-th that comes out.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
@@ -90,9 +90,16 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise Undecodable(getattr(error, "strerror", None) or str(error)) from None
 
 
-def decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """All frames from where the file stands, without those that are damaged."""
+def decode(
+    container: InputContainer, stream: VideoStream, only: Container[int | None] | None = None
+) -> Iterator[VideoFrame]:
+    """All frames from where the file stands, without those that are damaged.
+
+    `only`: the time stamps of the packets to decode, for a codec whose frames stand by themselves.
+    """
     for packet in container.demux(stream):
+        if only is not None and packet.pts not in only:
+            continue
         try:
             yield from packet.decode()
         except av.error.InvalidDataError:
@@ -167,11 +174,12 @@ def _by_seeking(
     Fewer where what comes out is none of `times`, or does not begin with a key frame.
     """
     place = {time: index for index, time in enumerate(times)}
+    alone = {times[index] for index in indices} if stream.codec_context.codec.intra_only else None
     pictures: dict[int, np.ndarray] = {}
     begun = False
     try:
         container.seek(times[min(indices)], stream=stream)
-        for frame in decode(container, stream):
+        for frame in decode(container, stream, alone):
             index = None if frame.pts is None else place.get(frame.pts)
             begun = begun or frame.key_frame
             if index is None or not begun:

@@ -48,7 +48,8 @@ def write_video(
     count = 0
     with (
         writing(path) as file,
-        av.open(file, mode="w", format=FORMATS[path.suffix.lower()]) as container,
+        # By name: where the disk is full, PyAV tells of a file object's error at length.
+        av.open(f"file:{file.name}", mode="w", format=FORMATS[path.suffix.lower()]) as container,
     ):
         stream = container.add_stream(codec, rate=rate, options=dict(options or {}))
         if not isinstance(stream, VideoStream):

@@ -94,7 +94,11 @@ def _from_folders(path: Path) -> VideoSet:
     lists = _official_lists(path)
     root = _class_root(path, lists)
     folders = _class_folders(root, lists)
-    class_names = _official_classes(lists / "classInd.txt") if lists else tuple(folders)
+    class_names = tuple(folders)
+    if lists is None and (beside := _lists_beside(root, class_names)):
+        lists = beside
+    if lists:
+        class_names = _official_classes(lists / "classInd.txt")
     labels = _labels(root, folders, class_names)
     videos = tuple(
         Video(file, labels[name], group_of(file))
@@ -158,11 +162,20 @@ def _labels(root: Path, folders: Mapping[str, Path], class_names: Sequence[str])
 
 
 def _official_lists(path: Path) -> Path | None:
-    """The folder of UCF101's lists: the data's own, inside it, or beside it."""
-    for folder in (path, path / OFFICIAL_LISTS, path.absolute().parent / OFFICIAL_LISTS):
+    """The folder of UCF101's lists, where it is part of the data."""
+    for folder in (path, path / OFFICIAL_LISTS):
         if (folder / "classInd.txt").is_file():
             return folder
     return None
+
+
+def _lists_beside(root: Path, folders: Sequence[str]) -> Path | None:
+    """UCF101's lists beside the data, if they are this data's: UCF50 may stand there too."""
+    lists = root.absolute().parent / OFFICIAL_LISTS
+    if not (lists / "classInd.txt").is_file():
+        return None
+    listed = {name.lower() for name in _official_classes(lists / "classInd.txt")}
+    return lists if listed == {name.lower() for name in folders} else None
 
 
 def _official_classes(path: Path) -> tuple[str, ...]:

@@ -85,6 +85,7 @@ def encode(
     height: int = HEIGHT,
     rate: Fraction | int = RATE,
     title: str = "",
+    display_matrix: Sequence[int] | None = None,
 ) -> Path:
     """Write a video as the recipe says."""
     with av.open(f"file:{path}", mode="w") as container:
@@ -94,6 +95,8 @@ def encode(
         stream.pix_fmt = recipe.pixel_format
         stream.width, stream.height = width, height
         stream.codec_context.thread_count = 1
+        if display_matrix:
+            stream.set_display_matrix(display_matrix)
         if recipe.tag:
             stream.codec_context.codec_tag = recipe.tag
         for index, picture in enumerate(pictures(frames, width, height)):

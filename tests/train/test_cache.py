@@ -128,8 +128,10 @@ def test_a_csvs_labels_and_groups_outlive_caching(tmp_path: Path) -> None:
     listing = tmp_path / "lists" / "list.csv"
     listing.parent.mkdir()
     listing.write_text('../one/v.avi,"run, fast",anna\n../two/v.avi,sit,ben\n')
-    write_cache(read_videos(listing), tmp_path / "cache")
-    cached = read_videos(tmp_path / "cache")
+    with pytest.raises(InputError, match="inside the data"):
+        write_cache(read_videos(listing), listing.parent)
+    write_cache(read_videos(listing), listing.parent / "cache")
+    cached = read_videos(listing.parent / "cache")
     assert {(label, group) for _, label, group in rows(cached)} == {
         ("run, fast", "anna"),
         ("sit", "ben"),

@@ -130,6 +130,13 @@ def test_colours_are_those_that_were_encoded(tmp_path: Path) -> None:
     assert np.array_equal(read_frames(path, lambda _: [0, 1, 2]), np.stack(list(pictures(3))))
 
 
+def test_what_a_telephone_filmed_upright_is_upright(tmp_path: Path) -> None:
+    clockwise = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30]
+    path = encode(tmp_path / "v.mp4", RECIPES["H.264"], frames=3, display_matrix=clockwise)
+    turned = np.rot90(all_frames(path), -1, (1, 2))
+    assert np.array_equal(read_frames(path, range), turned)
+
+
 def test_one_thread_decodes(tmp_path: Path) -> None:
     with open_video(encode(tmp_path / "v.mp4", RECIPES["H.264"])) as (_, stream):
         assert stream.codec_context.thread_count == 1

@@ -86,6 +86,13 @@ def test_ucf101_has_its_classes_in_official_order_and_its_official_splits(
     assert videos.official == {1: (train, test), 2: (test, train), 3: (train, test)}
 
 
+def test_lists_beside_another_data_set_are_not_its_lists(tmp_path: Path) -> None:
+    root = ucf101(tmp_path)
+    touch(root, "UCF50/Biking/v_Biking_g01_c01.avi", "UCF50/PullUps/v_Pullup_g01_c01.avi")
+    assert read_videos(root / "UCF50").form == "ucf"
+    assert read_videos(root / "UCF-101").form == "ucf101"
+
+
 def test_a_folder_that_is_named_in_another_case_is_its_class(tmp_path: Path) -> None:
     root = ucf101(tmp_path)
     (root / "UCF-101/HandstandPushups").rename(root / "UCF-101/HandStandPushups")
