@@ -16,9 +16,12 @@ from port.errors import InputError
 from tests.train.processes import FORK, finish, together
 from tests.train.tiny import ALONE, engine, state, stop_after, tiny_config
 from train.checkpoint import clear_leftovers, last_checkpoint, load
+from train.config import Config
 from train.distributed import World
+from train.evaluation import predict_videos
 from train.finetune import finetune
 from train.signals import StopRequest
+from train.start import start
 from train.videos import VideoSet, read_videos
 
 
@@ -91,6 +94,19 @@ def test_a_few_broken_files_are_replaced_and_listed(broken: VideoSet, tmp_path: 
     record = json.loads((run / "record.json").read_text())
     assert len(record["failed"]) == 1
     assert "_g02_c01.avi" in record["failed"][0]
+
+
+def test_a_broken_test_file_is_left_out_and_named(broken: VideoSet) -> None:
+    net = start(Config(model="small", image_size=16), broken.class_names).net
+    config = Config(workers=0, batch_size=5)
+    found = predict_videos(net, broken.videos, config, ALONE, clips=3, crops=3)
+    assert len(found.videos) == len(broken.videos) - 1
+    assert not any(video.path.read_bytes() == b"not a video" for video in found.videos)
+    assert len(found.failed) == 1
+    assert "_g02_c01.avi" in found.failed[0]
+    broken_one = [v for v in broken.videos if v not in found.videos]
+    with pytest.raises(InputError, match="none of 1 test videos could be decoded"):
+        predict_videos(net, broken_one, config, ALONE)
 
 
 def test_a_first_signal_asks_and_a_second_one_interrupts() -> None:
