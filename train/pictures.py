@@ -45,8 +45,9 @@ def curves(rows: Sequence[dict[str, Any]]) -> Figure:
     right.plot(*_series(test, "top1"), "o-", label="top-1")
     right.plot(*_series(test, "top5"), "o-", label="top-5")
     left.set(xlabel="epoch", ylabel="loss")
-    right.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.02))
+    right.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.05))
     for axes in (left, right):
+        axes.set_xlim(left=0)
         axes.legend()
         axes.grid(alpha=0.3)
     return figure
@@ -86,12 +87,13 @@ def mistakes(results: Results) -> Figure:
         for axes in row:
             axes.set_axis_off()
         names, said = results.class_names, results.chosen[index]
-        row[0].set_title(
+        title = row[0].set_title(
             f"{shown(video.path.name)}: {names[video.label]} ({odds[video.label]:.0%}) taken for "
             f"{names[said]} ({odds[said]:.0%})",
             loc="left",
             fontsize=8,
         )
+        title.set_in_layout(False)  # it may run on over the next frames
     return figure
 
 

@@ -56,7 +56,7 @@ def _finetune(folder: Path) -> int:
         if status := _run(5, what, "data", "generate", str(videos), "--groups=6", "--clips=4"):
             return status
     what = "a small net learns them from scratch, and is tested on groups it has not seen"
-    settings = "--set=epochs=15,evaluate_every=15"
+    settings = "--set=epochs=15,evaluate_every=5"
     paths = (f"--data={videos}", f"--run={run}")
     if status := _run(6, what, "finetune", "--preset=generated", settings, *paths):
         return status
