@@ -87,13 +87,12 @@ def mistakes(results: Results) -> Figure:
         for axes in row:
             axes.set_axis_off()
         names, said = results.class_names, results.chosen[index]
-        title = row[0].set_title(
+        title = (
             f"{shown(video.path.name)}: {names[video.label]} ({odds[video.label]:.0%}) taken for "
-            f"{names[said]} ({odds[said]:.0%})",
-            loc="left",
-            fontsize=8,
+            f"{names[said]} ({odds[said]:.0%})"
         )
-        title.set_in_layout(False)  # it may run on over the next frames
+        text = row[0].text(0, 1.05, title, transform=row[0].transAxes, fontsize=8)
+        text.set_in_layout(False)  # it may run on over the next frames
     return figure
 
 
