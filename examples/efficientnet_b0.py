@@ -1,24 +1,32 @@
 """EfficientNet-B0 of Hugging Face transformers beside the one of keras.applications.
 
-tvn verify --spec=examples/efficientnet_b0.py
+tvn verify --spec=examples/efficientnet_b0.py             # patched: the same function
+tvn verify --spec=examples/efficientnet_b0_as_it_is.py    # as either library has it: not
 """
+
+from functools import partial
 
 import keras
 import torch
+from keras_small import PadSame
 from torch import Tensor, nn
 from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
 from verify.own import KerasModel, port_spec, probe_input
 from verify.spec import PortSpec
 
+STATISTICS = {"normalization/mean": "mean", "normalization/variance": "variance"}
 
-def build() -> keras.Model:
-    """The original, to its logits."""
-    return keras.applications.EfficientNetB0(weights=None, classifier_activation=None)
+
+def build(size: int = 224) -> keras.Model:
+    """The original, to its logits, for images of `size` by `size`."""
+    return keras.applications.EfficientNetB0(
+        weights=None, classifier_activation=None, input_shape=(size, size, 3)
+    )
 
 
 def as_it_is() -> nn.Module:
-    """The port in the configuration of B0, which its checkpoint google/efficientnet-b0 has."""
+    """The port in the configuration of B0."""
     return EfficientNetForImageClassification(
         EfficientNetConfig(
             image_size=224,
@@ -32,13 +40,17 @@ def as_it_is() -> nn.Module:
 
 
 class Patched(nn.Module):
-    """The port behind what the original does to its images: to [0, 1], less mean, by deviation."""
+    """The port with what it lacks: its images scaled and normalised, and padded at odd sizes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.mean = nn.Buffer(torch.zeros(3))
         self.variance = nn.Buffer(torch.ones(3))
         self.net = as_it_is()
+        self.net.efficientnet.embeddings.padding = PadSame(3, 2)
+        for block in self.net.efficientnet.encoder.blocks:
+            layer = block.depthwise_conv
+            layer.depthwise_conv_pad = PadSame(layer.depthwise_conv.kernel_size[0], layer.stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [0, 255] to logits [B, 1000]."""
@@ -47,9 +59,8 @@ class Patched(nn.Module):
         return self.net(x).logits
 
 
-def spec() -> PortSpec:
-    """The patched port, on two seeded images."""
-    images = probe_input((2, 224, 224, 3), scale=255)
-    statistics = {"normalization/mean": "mean", "normalization/variance": "variance"}
-    original = KerasModel(build, seed=0)
-    return port_spec("efficientnet_b0", original, Patched(), images, weights=statistics)
+def spec(port: nn.Module | None = None, size: int = 224) -> PortSpec:
+    """The patched port, or another, on two seeded images."""
+    original = KerasModel(partial(build, size), seed=0)
+    images = probe_input((2, size, size, 3), scale=255)
+    return port_spec("efficientnet_b0", original, port or Patched(), images, weights=STATISTICS)

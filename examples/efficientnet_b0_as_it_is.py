@@ -11,8 +11,7 @@ from verify.spec import PortSpec
 
 def spec() -> PortSpec:
     """The original scales and normalises its images, for which this port has no place."""
-    images = probe_input((2, 224, 224, 3), scale=255)
     original = KerasModel(build, seed=0)
-    return port_spec(
-        "efficientnet_b0 as it is", original, as_it_is(), images, without=["normalization/*"]
-    )
+    images = probe_input((2, 224, 224, 3), scale=255)
+    name, without = "efficientnet_b0 as it is", ["normalization/*"]
+    return port_spec(name, original, as_it_is(), images, without=without)

@@ -4,6 +4,9 @@ tvn verify --spec=examples/resnet50.py             # patched: the same function
 tvn verify --spec=examples/resnet50_as_it_is.py    # as either library has it: another
 """
 
+from collections.abc import Collection
+from functools import partial
+
 import keras
 import torch
 from torch import nn
@@ -12,37 +15,35 @@ from transformers import ResNetConfig, ResNetForImageClassification
 from verify.own import KerasModel, port_spec, probe_input
 from verify.spec import PortSpec
 
-KERAS_EPSILON = 1.001e-5
+PATCHES = ("stride", "biases", "epsilon")
 
 
-def build() -> keras.Model:
+def build(size: int = 224) -> keras.Model:
     """The original, to its logits; it is fed images that are preprocessed already."""
-    return keras.applications.ResNet50(weights=None, classifier_activation=None)
-
-
-def as_it_is() -> nn.Module:
-    """The port as its default configuration makes it, which is ResNet-50."""
-    return ResNetForImageClassification(ResNetConfig(num_labels=1000))
-
-
-def patched() -> nn.Module:
-    """The port with what it lacks.
-
-    The stride is in a bottleneck's first 1x1 convolution (in the port: in its 3x3), convolutions
-    have biases (none), and batch norms have an epsilon of 1.001e-5 (1e-5).
-    """
-    port = ResNetForImageClassification(
-        ResNetConfig(num_labels=1000, downsample_in_bottleneck=True)
+    return keras.applications.ResNet50(
+        weights=None, classifier_activation=None, input_shape=(size, size, 3)
     )
-    for module in port.modules():
-        if isinstance(module, nn.Conv2d):
+
+
+def port(patches: Collection[str] = PATCHES) -> nn.Module:
+    """The port, whose default configuration is ResNet-50, with some of what it lacks.
+
+    The original's bottlenecks have their stride in the first 1x1 convolution (the port: in the
+    3x3), its convolutions have biases (none), its batch norms an epsilon of 1.001e-5 (1e-5).
+    """
+    config = ResNetConfig(num_labels=1000, downsample_in_bottleneck="stride" in patches)
+    net = ResNetForImageClassification(config)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d) and "biases" in patches:
             module.bias = nn.Parameter(torch.zeros(module.out_channels))
-        if isinstance(module, nn.BatchNorm2d):
-            module.eps = KERAS_EPSILON
-    return port
+        if isinstance(module, nn.BatchNorm2d) and "epsilon" in patches:
+            module.eps = 1.001e-5
+    return net
 
 
-def spec() -> PortSpec:
+def spec(patches: Collection[str] = PATCHES, size: int = 224) -> PortSpec:
     """The patched port, on two seeded images."""
-    images = probe_input((2, 224, 224, 3))
-    return port_spec("resnet50", KerasModel(build, seed=0), patched(), images)
+    without = [] if "biases" in patches else ["*_conv/bias"]
+    original = KerasModel(partial(build, size), seed=0)
+    images = probe_input((2, size, size, 3))
+    return port_spec("resnet50", original, port(patches), images, without=without)

@@ -1,0 +1,63 @@
+"""The ports in examples/ that nobody here wrote: what is found in them, and patches mend it."""
+
+from pathlib import Path
+
+import pytest
+
+import verify
+from verify.own.load import load_spec
+from verify.report import Report
+
+pytest.importorskip("transformers", reason="the extra `examples` is not installed")
+pytestmark = pytest.mark.slow
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+
+def wrong_alone(report: Report) -> list[str]:
+    return [t.name for t in report.taps if t.isolated and not t.isolated.same_function]
+
+
+@pytest.mark.parametrize(("example", "taps"), [("resnet50", 159), ("efficientnet_b0", 254)])
+def test_the_patched_port_is_the_same_function(example: str, taps: int) -> None:
+    spec = load_spec(EXAMPLES / f"{example}.py")
+    report = verify.verify(spec)
+    assert report.passed, report.first_failure
+    assert len(report.taps) == taps
+    assert spec.about["ambiguous"] == []
+
+
+@pytest.mark.parametrize(
+    ("example", "first"),
+    [("resnet50_as_it_is", "conv1_conv"), ("efficientnet_b0_as_it_is", "stem_conv")],
+)
+def test_the_port_as_it_is_is_another_net(example: str, first: str) -> None:
+    assert verify.verify(load_spec(EXAMPLES / f"{example}.py")).first_failure == first
+
+
+@pytest.mark.parametrize(
+    ("missing", "kind", "count"),
+    [("biases", "_conv", 53), ("epsilon", "_bn", 53), ("stride", "_conv", 6)],
+)
+def test_each_patch_of_resnet_is_needed(missing: str, kind: str, count: int) -> None:
+    import resnet50
+
+    patches = [patch for patch in resnet50.PATCHES if patch != missing]
+    wrong = wrong_alone(verify.verify(resnet50.spec(patches, size=64)))
+    assert len(wrong) == count
+    assert all(name.endswith(kind) for name in wrong)
+
+
+def test_efficientnet_is_padded_for_even_sizes_only() -> None:
+    import efficientnet_b0
+
+    padded = efficientnet_b0.Patched()
+    padded.net.efficientnet = efficientnet_b0.as_it_is().efficientnet
+    wrong = wrong_alone(verify.verify(efficientnet_b0.spec(padded, size=65)))
+    assert wrong == ["stem_conv", *(f"block{block}a_dwconv" for block in (2, 3, 4, 6))]
+    assert verify.verify(efficientnet_b0.spec(size=65)).passed
