@@ -69,6 +69,26 @@ def test_from_videos_to_a_tested_classifier(
     assert (exported.status, "not verified" in exported.err) == (2, True)
 
 
+@pytest.mark.slow
+def test_what_was_trained_is_verified_and_exported_like_what_was_converted(
+    data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, weights = tmp_path / "run", tmp_path / "run" / "last.safetensors"
+    command = ["finetune", f"--data={data}", f"--run={run}", f"--model={model}"]
+    assert tvn(capsys, *command, f"--set={QUICK},epochs=1").status == 0
+    assert tvn(capsys, "verify", f"--weights={weights}", "--level=inference").status == 0
+    exported = tmp_path / "net.onnx"
+    assert tvn(capsys, "export", f"--weights={weights}", f"--output={exported}").status == 0
+    back = ["convert", "--to_tensorflow", f"--source={weights}", f"--output={tmp_path / 'm.ckpt'}"]
+    assert tvn(capsys, *back).status == 0
+    onwards = ["finetune", f"--data={data}", f"--run={tmp_path / 'next'}", f"--weights={weights}"]
+    done = tvn(capsys, *onwards, f"--set={QUICK},epochs=1")
+    assert done.status == 0
+    assert "not verified" not in done.out
+    origin = json.loads((tmp_path / "next" / "record.json").read_text())["origin"]
+    assert (origin["classifier"], origin["verification"]["verified"]) == ("kept", True)
+
+
 def test_every_fold_is_trained_and_averaged(
     data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
