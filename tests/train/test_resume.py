@@ -3,6 +3,7 @@
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,35 +51,47 @@ def test_the_comparison_would_notice(undisturbed: Path, videos: VideoSet, tmp_pa
 def test_killed_at_random_moments_it_ends_with_the_same_bits(
     videos: VideoSet, tmp_path: Path, kills: int
 ) -> None:
-    """SIGKILL, with a data worker running and a checkpoint after every step."""
-    config = tiny_config(tmp_path, epochs=max(6, kills), workers=1, save_minutes=0.0)
+    """SIGKILL, with a data worker running and a checkpoint after every step.
+
+    Each sitting is killed a moment after it has written its first to fourth checkpoint, so that all
+    of them get on, and the moments fall into steps, tests and the writing of files.
+    """
+    config = tiny_config(tmp_path, epochs=2 * kills, workers=1, save_minutes=0.0, evaluate_every=3)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
 
     def train(run: Path) -> None:
         torch.set_num_threads(1)
         engine(config, videos, run).train()
 
-    start = time.monotonic()
     undisturbed = FORK.Process(target=train, args=(whole,))
     undisturbed.start()
     undisturbed.join()
-    seconds = time.monotonic() - start
-    draw, steps = random.Random(0), []
-    while len(steps) < kills:
+    draw, killed_at = random.Random(0), list[int]()
+    for _ in range(kills):
         victim = FORK.Process(target=train, args=(broken,))
         victim.start()
-        victim.join(draw.uniform(0.2, 1.5) * seconds / kills)
-        if victim.is_alive():
-            victim.kill()
-            victim.join()
-            checkpoint = last_checkpoint(broken)
-            steps.append(load(checkpoint)["position"]["step"] if checkpoint.exists() else -1)
-        else:
-            assert victim.exitcode == 0
-            assert steps, "it was too quick to be killed"
-            break
+        for _ in range(draw.randint(1, 4)):
+            wait_for_checkpoint(broken, victim)
+        victim.join(draw.uniform(0, 0.05))
+        assert victim.is_alive(), "it came to its end before it was killed often enough"
+        victim.kill()
+        victim.join()
+        killed_at.append(load(last_checkpoint(broken))["position"]["step"])
+    print("steps of the checkpoints at the kills:", killed_at)
+    assert killed_at == sorted(killed_at)
+    assert len(set(killed_at)) > kills / 2
     last = FORK.Process(target=train, args=(broken,))
     last.start()
     last.join()
     assert last.exitcode == 0
     assert_same_bits(broken, whole)
+
+
+def wait_for_checkpoint(run: Path, writer: Any) -> None:
+    """Until there is another one than now."""
+    path, deadline = last_checkpoint(run), time.monotonic() + 60
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    while (path.stat().st_mtime_ns if path.exists() else 0) == before:
+        assert writer.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
