@@ -122,6 +122,8 @@ class Moved(Mapping[str, np.ndarray]):
         self._arrays, self._precision, self._seed = arrays, precision, seed
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if self._arrays[name].dtype.kind != "f":  # such as the tokens of a text
+            return self._arrays[name]
         values = self._arrays[name].astype(self._precision)
         draw = np.random.default_rng((self._seed, zlib.crc32(name.encode())))
         ends = np.array([-np.inf, np.inf], self._precision)

@@ -22,6 +22,7 @@ from verify.own.keras_layers import (
 from verify.own.keras_training import KerasTrainer
 from verify.own.original import OUTPUT, Call
 from verify.own.probes import probe_weights
+from verify.own.whole_constants import whole_constants
 from verify.spec import Arrays, Stage
 
 
@@ -107,10 +108,6 @@ class KerasModel:
                 variable.assign(self.variables[name])
             if hasattr(layer, "finalize_state"):  # a preprocessing layer takes its statistics over
                 layer.finalize_state()
-            if isinstance(layer, self._keras.layers.Rescaling):
-                # Keras casts these to float32 before it casts them to what it computes in.
-                layer.scale = np.asarray(layer.scale, precision)
-                layer.offset = np.asarray(layer.offset, precision)
         self._models[precision] = model
         return model
 
@@ -190,7 +187,8 @@ class KerasRunner:
 def _run(model: Any, given: Mapping[str, np.ndarray]) -> Any:
     """The model's output for its inputs, in their order."""
     arrays = [a.astype(model.compute_dtype) if a.dtype.kind == "f" else a for a in given.values()]
-    output = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
+    with whole_constants():
+        output = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
     if not is_float(output):
         raise InputError("the model returns more than one tensor; build one that returns one")
     return output

@@ -5,6 +5,7 @@ from typing import Any
 from verify.original import import_tensorflow
 from verify.own.keras_layers import to_numpy, variables_of
 from verify.own.training import INPUT_GRADIENT, OUTPUT
+from verify.own.whole_constants import whole_constants
 from verify.spec import Arrays
 from verify.training_spec import LOSS, TrainingBatch, gradient_of
 
@@ -26,7 +27,7 @@ class KerasTrainer:
         trained = {name: v for name, v in self._variables.items() if v.trainable}
         x = tf.constant(batch.clips, self._model.compute_dtype)
         weights = tf.constant(batch.labels, self._model.compute_dtype)
-        with tf.GradientTape() as tape:
+        with whole_constants(), tf.GradientTape() as tape:
             tape.watch(x)
             output = self._model(x, training=True)
             loss = tf.reduce_sum(output * weights)

@@ -90,7 +90,7 @@ class Matcher:
         self._layer_of = {path: tap for tap, path in given.modules.items()}
         self._tap_of = {place: tap for tap, place in given.places.items() if place}
         self._pending: dict[str, tuple[list[Fingerprint], Call | None]] = {}
-        self._filled: dict[str, str] = {}  # module to the layer that it got its weights from
+        self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
         self.found = Found(list(given.rows))
         load(module, given.rows, variables)
 
@@ -111,6 +111,8 @@ class Matcher:
         """A module has worked: find the tap of its output, and go on with the original's."""
         reads, call = self._pending.pop(place)
         if not isinstance(output, Tensor) or not output.is_floating_point():
+            if call is not None:  # of several outputs none is compared by itself
+                del self._left[call.tap]
             return None
         if call is None:
             call = self._without_weights(place, module, reads, output)
@@ -135,8 +137,8 @@ class Matcher:
         """The layer whose weights a module has to get, the surest sign first."""
         path = path_of(place)
         if path in self._filled:  # weights that are used more than once
-            again = self._filled[path]
-            return next((c for t, c in self._left.items() if t.partition("#")[0] == again), None)
+            own = self._filled[path]
+            return next((call for call in self._left.values() if call.variables == own), None)
         if path in self._layer_of:
             call = self._left.get(self._layer_of[path])
             if call is not None:
@@ -180,7 +182,7 @@ class Matcher:
                 break
         load(self._module, chosen, self._variables)
         self.found.rows += chosen
-        self._filled[path] = call.tap
+        self._filled[path] = call.variables
 
     def _without_weights(
         self, place: str, module: nn.Module, reads: Sequence[Fingerprint], output: Tensor

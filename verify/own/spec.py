@@ -95,7 +95,8 @@ def port_spec(
         next(iter(layouts.items())),
         correspondence.places[OUTPUT].layout,
     )
-    trains = bool(sides.rows and sides.trainable) and len(inputs) == 1
+    floats = [array.dtype.kind == "f" for array in inputs.values()]
+    trains = bool(sides.rows and sides.trainable) and floats == [True]
     made = ModulePort(module, correspondence.places, layouts, forward)
     return PortSpec(
         name=name,

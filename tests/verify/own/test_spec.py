@@ -132,6 +132,40 @@ def test_equal_shaped_neighbours_are_told_and_the_outputs_decide() -> None:
     assert verify.verify(spec).passed
 
 
+def test_a_model_of_text_is_matched_in_its_layouts() -> None:
+    """Whole numbers in, attention whose kernels are split by head, activations inside layers."""
+
+    def text() -> keras.Model:
+        tokens = layers.Input((7,), dtype="int32")
+        x = layers.Embedding(20, 12, name="embed")(tokens)
+        x = layers.LayerNormalization(name="norm")(
+            x + layers.MultiHeadAttention(3, 4, name="a")(x, x)
+        )
+        x = layers.Dense(24, activation="gelu", name="up")(x)
+        x = layers.GlobalAveragePooling1D(name="pool")(x)
+        return keras.Model(tokens, layers.Dense(3, activation="softmax", name="classes")(x))
+
+    class Text(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.norm = nn.Embedding(20, 12), nn.LayerNorm(12, eps=1e-3)
+            self.q, self.k, self.v, self.out = (nn.Linear(12, 12) for _ in range(4))
+            self.up, self.act, self.classes = nn.Linear(12, 24), nn.GELU(), nn.Linear(24, 3)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            x = self.embed(tokens)
+            projected = (linear(x).unflatten(2, (3, 4)) for linear in (self.q, self.k, self.v))
+            q, k, v = (heads.transpose(1, 2) for heads in projected)
+            mixed = (q @ k.mT / 2).softmax(-1) @ v
+            x = self.norm(x + self.out(mixed.transpose(1, 2).flatten(2)))
+            return self.classes(self.act(self.up(x)).mean(1)).softmax(-1)
+
+    tokens = np.random.default_rng(0).integers(0, 20, (4, 7))
+    spec = port_spec("text", KerasModel(text(), seed=0), Text(), tokens)
+    assert spec.about["weights"]["a/query/kernel"] == "q.weight (d h k -> (h k) d; h=3 k=4)"
+    assert verify.verify(spec).passed
+
+
 def test_what_is_left_over_is_refused_by_name(original: KerasModel) -> None:
     port = Small()
     port.gate = nn.Conv2d(16, 16, 1, bias=False)
