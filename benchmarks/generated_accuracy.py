@@ -22,6 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["accuracy", "leak"])
     parser.add_argument("--seed", type=int, default=0, help="of the data and of the run")
+    parser.add_argument("--folds", type=int, default=2, help="how many of the five")
     parser.add_argument("--set", default="", help="further settings")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -31,8 +32,10 @@ def main() -> None:
 def accuracy(folder: Path, arguments: argparse.Namespace) -> None:
     """Test groups are unseen."""
     write_generated(folder / "data", groups=GROUPS, clips=CLIPS, seed=arguments.seed)
-    for fold in range(2):
-        print(finetune(folder / "data", folder / f"run-{fold}", "groups", fold, arguments))
+    for fold in range(arguments.folds):
+        print(
+            finetune(folder / "data", folder / f"run-{fold}", "groups", fold, arguments), flush=True
+        )
 
 
 def leak(folder: Path, arguments: argparse.Namespace) -> None:
@@ -41,7 +44,7 @@ def leak(folder: Path, arguments: argparse.Namespace) -> None:
         folder / "data", groups=GROUPS, clips=CLIPS, seed=arguments.seed, scene_only=True
     )
     for scheme in ("random", "groups"):
-        print(finetune(folder / "data", folder / scheme, scheme, 0, arguments))
+        print(finetune(folder / "data", folder / scheme, scheme, 0, arguments), flush=True)
 
 
 def finetune(data: Path, run: Path, scheme: str, fold: int, arguments: argparse.Namespace) -> str:

@@ -31,7 +31,7 @@ def main() -> None:
     """Run what the arguments say and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--set", default="epochs=40,evaluate_every=10")
+    parser.add_argument("--set", default="epochs=25,evaluate_every=5")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data, run = Path(folder) / "data", Path(folder) / "run"
