@@ -193,12 +193,11 @@ def _subject(values: flags.FlagValues) -> "Subject":
 
 def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
     """The port, with all its taps; then what the level adds, with what fails."""
-    from verify import verify
-    from verify.levels import further, inference_spec
-    from verify.table import print_taps, print_verdict, run_with_progress
+    from verify.levels import compare, further, inference_spec
+    from verify.table import print_taps, print_verdict
 
     spec = inference_spec(subject)
-    report = run_with_progress(spec, lambda watch: verify(spec, watch=watch))
+    report = compare(subject, spec)
     print_taps(report.taps)
     print_verdict(report)
     outcomes: dict[str, Outcome] = {}

@@ -13,10 +13,11 @@ from port.model import TinyVideoNet
 from port.names import table
 from port.transfer import state_dict_from_tf
 from port.weights import Weights
+from verify.apart import verify_apart
 from verify.engine import verify
 from verify.probe_sets import ALL_SETS, DEFAULT_SETS, ProbeSet, probe_spec
 from verify.probes import probe_variables
-from verify.report import Outcome
+from verify.report import Outcome, Report
 from verify.spec import PortSpec
 from verify.table import follow_with_progress, run_with_progress, train_with_progress
 from verify.training import training
@@ -96,17 +97,27 @@ def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
 # Frames of this size are enough to see whether two courses of training part, and quick.
 TRAJECTORY_SIZE = 64
 # Above this many multiply-adds a clip, a training step takes minutes and gigabytes in float64: two
-# are compared, and the original runs in processes of its own.
+# are compared, and each comparison runs in a process of its own, the original's step in another.
 HEAVY = 20e9
+
+
+def _is_heavy(subject: Subject) -> bool:
+    return count(subject.genotype, subject.net.num_classes).multiply_adds > HEAVY
+
+
+def compare(subject: Subject, spec: PortSpec) -> Report:
+    """Verify a spec of the subject with a progress bar; of a heavy one, in another process."""
+    run = verify_apart if _is_heavy(subject) else verify
+    return run_with_progress(spec, lambda watch: run(spec, watch=watch))
 
 
 def _probe(subject: Subject, probes: ProbeSet) -> Outcome:
     spec = probe_spec(probes, subject.genotype, subject.variables, subject.net, name=subject.name)
-    return run_with_progress(spec, lambda watch: verify(spec, watch=watch))
+    return compare(subject, spec)
 
 
 def _train(subject: Subject, loss: str) -> Outcome:
-    heavy = count(subject.genotype, subject.net.num_classes).multiply_adds > HEAVY
+    heavy = _is_heavy(subject)
     spec = tvn_training_spec(
         subject.genotype,
         name=f"{subject.name}: training, {loss} loss",
