@@ -1,14 +1,14 @@
 """EfficientNet-B0 of Hugging Face transformers beside the one of keras.applications.
 
-tvn verify --spec=examples/efficientnet_b0.py             # patched: the same function
-tvn verify --spec=examples/efficientnet_b0_as_it_is.py    # as either library has it: not
+tvn verify --spec=examples/efficientnet_b0.py --level=training    # patched: the same function
+tvn verify --spec=examples/efficientnet_b0_as_it_is.py            # as it is: not
 """
 
 from functools import partial
 
 import keras
 import torch
-from keras_small import PadSame
+from keras_small import PadSame, remember_like_keras
 from torch import Tensor, nn
 from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
@@ -40,13 +40,18 @@ def as_it_is() -> nn.Module:
 
 
 class Patched(nn.Module):
-    """The port with what it lacks: its images scaled and normalised, and padded at odd sizes."""
+    """The port with what it lacks.
+
+    Its images are scaled and normalised, padding is right for odd sizes too, and batch norms
+    remember in training what Keras' do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.mean = nn.Buffer(torch.zeros(3))
         self.variance = nn.Buffer(torch.ones(3))
         self.net = as_it_is()
+        remember_like_keras(self.net)
         self.net.efficientnet.embeddings.padding = PadSame(3, 2)
         for block in self.net.efficientnet.encoder.blocks:
             layer = block.depthwise_conv

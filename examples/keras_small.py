@@ -64,6 +64,13 @@ class KerasBatchNorm(nn.BatchNorm2d):
         return F.batch_norm(input, None, None, self.weight, self.bias, training=True, eps=self.eps)
 
 
+def remember_like_keras(net: nn.Module) -> None:
+    """Let every batch norm of `net` update its statistics as Keras does, whatever its epsilon."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.__class__, module.momentum = KerasBatchNorm, 0.01
+
+
 class HardSigmoid(nn.Module):
     """Written out, since the gradient of `nn.Hardsigmoid` has its sixth in float32 only."""
 

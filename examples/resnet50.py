@@ -1,7 +1,7 @@
 """ResNet-50 of Hugging Face transformers beside the one of keras.applications.
 
-tvn verify --spec=examples/resnet50.py             # patched: the same function
-tvn verify --spec=examples/resnet50_as_it_is.py    # as either library has it: another
+tvn verify --spec=examples/resnet50.py --level=training    # patched: the same function
+tvn verify --spec=examples/resnet50_as_it_is.py            # as it is: another
 """
 
 from collections.abc import Collection
@@ -9,13 +9,14 @@ from functools import partial
 
 import keras
 import torch
+from keras_small import remember_like_keras
 from torch import nn
 from transformers import ResNetConfig, ResNetForImageClassification
 
 from verify.own import KerasModel, port_spec, probe_input
 from verify.spec import PortSpec
 
-PATCHES = ("stride", "biases", "epsilon")
+PATCHES = ("stride", "biases", "epsilon", "statistics")
 
 
 def build(size: int = 224) -> keras.Model:
@@ -29,7 +30,8 @@ def port(patches: Collection[str] = PATCHES) -> nn.Module:
     """The port, whose default configuration is ResNet-50, with some of what it lacks.
 
     The original's bottlenecks have their stride in the first 1x1 convolution (the port: in the
-    3x3), its convolutions have biases (none), its batch norms an epsilon of 1.001e-5 (1e-5).
+    3x3), its convolutions have biases (none), its batch norms an epsilon of 1.001e-5 (1e-5), and
+    of the statistics of a batch they remember a hundredth (a tenth), of the biased variance.
     """
     config = ResNetConfig(num_labels=1000, downsample_in_bottleneck="stride" in patches)
     net = ResNetForImageClassification(config)
@@ -38,6 +40,8 @@ def port(patches: Collection[str] = PATCHES) -> nn.Module:
             module.bias = nn.Parameter(torch.zeros(module.out_channels))
         if isinstance(module, nn.BatchNorm2d) and "epsilon" in patches:
             module.eps = 1.001e-5
+    if "statistics" in patches:
+        remember_like_keras(net)
     return net
 
 
