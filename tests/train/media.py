@@ -1,6 +1,7 @@
 """Small videos for the tests, encoded by FFmpeg, each frame unlike any other."""
 
 import os
+import re
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,6 +107,37 @@ def encode(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def pack(source: Path, path: Path) -> Path:
+    """`source`, an AVI of MPEG-4 with single B-frames, packed as DivX did it.
+
+    A B-frame stands in one chunk with the frame after it in time, which its decoding needs; a chunk
+    of nothing follows, so that there are as many chunks as frames, and two to spare.
+    """
+    with av.open(f"file:{source}") as container:
+        video = container.streams.video[0]
+        coded = [bytes(packet) for packet in container.demux(video) if packet.size]
+        chunks: list[bytes] = []
+        for data in coded:
+            if _frame_type(data) == "B":
+                chunks[-2] += data
+            else:  # what the encoder calls itself is how a decoder knows of the packing
+                chunks += [re.sub(rb"Lavc[\d.]+", b"DivX503b1393p", data), b"\x7f"]
+        with av.open(f"file:{path}", mode="w") as packed:
+            stream = packed.add_stream_from_template(video)
+            for index, chunk in enumerate(chunks):
+                packet = av.Packet(chunk)
+                packet.stream, packet.time_base = stream, 1 / RATE
+                packet.pts = packet.dts = index
+                packet.is_keyframe = len(chunk) > 1 and _frame_type(chunk) == "I"
+                packed.mux(packet)
+    return path
+
+
+def _frame_type(data: bytes) -> str:
+    """I, P, B or S, from the two bits after the start code of a frame of MPEG-4."""
+    return "IPBS"[data[data.index(b"\0\0\1\xb6") + 4] >> 6]
 
 
 def all_frames(path: Path) -> np.ndarray:

@@ -14,6 +14,7 @@ from tests.train.media import (
     Recipe,
     all_frames,
     encode,
+    pack,
     pictures,
     real_clip_files,
     real_clips,
@@ -23,10 +24,31 @@ from train.decoding import Undecodable, open_video, read_frames
 LOSSLESS = Recipe(".mkv", "ffv1", pixel_format="bgr0")
 
 
-@pytest.fixture(scope="module", params=RECIPES)
+@pytest.fixture(scope="module", params=[*RECIPES, "packed DivX"])
 def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("video")
+    if request.param == "packed DivX":
+        source = Recipe(".avi", "mpeg4", {"g": "12", "bf": "1"})
+        return pack(encode(folder / "source.avi", source), folder / "packed.avi")
     recipe = RECIPES[request.param]
-    return encode(tmp_path_factory.mktemp("video") / f"v{recipe.suffix}", recipe)
+    return encode(folder / f"v{recipe.suffix}", recipe)
+
+
+def test_packed_divx_is_the_trap_that_it_is_known_to_be(tmp_path: Path) -> None:
+    """It says two frames too many, and seeking by time stamps lands one to three frames off."""
+    source = encode(tmp_path / "s.avi", Recipe(".avi", "mpeg4", {"g": "12", "bf": "1"}))
+    path, truth = pack(source, tmp_path / "v.avi"), all_frames(source)
+    assert np.array_equal(all_frames(path), truth)
+    misses = set()
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.frames == len(truth) + 2
+        for index in range(4, 40):
+            container.seek(index, stream=stream)
+            frames = (f for f in container.decode(stream) if f.pts is not None and f.pts >= index)
+            found = next(frames).to_ndarray(format="rgb24")
+            misses |= {index - i for i, frame in enumerate(truth) if np.array_equal(frame, found)}
+    assert {1, 2, 3} <= misses
 
 
 def test_every_clip_of_every_codec_has_the_right_frames(video: Path) -> None:

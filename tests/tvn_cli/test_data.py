@@ -60,3 +60,9 @@ def test_a_bad_request_is_refused_in_one_line(
     assert done.status == 2
     assert told in done.err
     assert len(done.err.splitlines()) == 1
+
+
+def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    done = tvn(capsys, "data", "--help")
+    assert done.status == 0
+    assert "tvn data" in done.out
