@@ -113,6 +113,7 @@ def _verify_own(values: flags.FlagValues) -> int:
     print_taps(report.taps)
     print("\n".join(summary(report.about)))
     print_verdict(report)
+    report = _explained(spec, report)
     if trains and spec.training is not None:
         steps = spec.training
         trained = train_with_progress(steps.name, lambda watch: training(steps, watch=watch))
@@ -122,6 +123,18 @@ def _verify_own(values: flags.FlagValues) -> int:
         report = replace(report, further={"training": trained})
     _write(report, outputs)
     return 0 if report.passed else 1
+
+
+def _explained(spec: "PortSpec", report: "Report") -> "Report":
+    """With why it failed, if it did."""
+    from verify.diagnosis import diagnose
+    from verify.table import print_diagnosis
+
+    if report.passed:
+        return report
+    diagnosis = diagnose(spec, report)
+    print_diagnosis(diagnosis)
+    return replace(report, diagnosis=diagnosis)
 
 
 def _write(report: "Report", outputs: dict[Path, str]) -> None:
