@@ -108,8 +108,8 @@ def decode(
 
 def as_rgb(frame: VideoFrame, width: int | None = None, height: int | None = None) -> np.ndarray:
     """A frame as RGB `[H, W, 3]`, uint8, upright; scaled where a size is given."""
-    # Kept, since building one costs as much as using it; one thread, since its own threads
-    # outlive a fork only by name.
+    # Kept, since building one costs as much as using it. One thread, since threads of its own do
+    # not come along when a worker is forked, and it would wait for them without end.
     if not hasattr(_per_thread, "reformatter"):
         _per_thread.reformatter = VideoReformatter()
     reformatter: VideoReformatter = _per_thread.reformatter
@@ -118,24 +118,26 @@ def as_rgb(frame: VideoFrame, width: int | None = None, height: int | None = Non
 
 
 def read_all(path: Path, short_side: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
-    """Every frame from the first on: its time in seconds and RGB `[H, W, 3]`, uint8.
+    """Every frame from the first on: its time after the first, in seconds, and RGB `[H, W, 3]`.
 
     `short_side`: what frames are scaled down to, where they are larger.
 
     Raises:
         Undecodable: not one frame can be decoded.
     """
-    none = True
+    began: float | None = None
     with open_video(path) as (container, stream):
         rate = frame_rate(stream)
+        stamped = container.format.name != "avi"  # AVI numbers its chunks, in order of coding
         for index, frame in enumerate(decode(container, stream)):
+            time = frame.time if stamped and frame.time is not None else float(index / rate)
+            began = time if began is None else began
             share = 1.0 if short_side is None else short_side / min(frame.width, frame.height)
             size = (
                 round(side * share) if share < 1 else side for side in (frame.width, frame.height)
             )
-            none = False
-            yield float(index / rate) if frame.time is None else frame.time, as_rgb(frame, *size)
-    if none:
+            yield time - began, as_rgb(frame, *size)
+    if began is None:
         raise Undecodable(NOTHING)
 
 

@@ -25,6 +25,8 @@ COMMANDS = {
     "measure-verifier": "how often the verifier misses a wrong port, or fails a right one",
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
+# What comes with the extra `train` alone.
+TRAIN_NEEDS = ("av", "matplotlib", "PIL", "tensorboardX")
 
 
 class Command(Protocol):
@@ -63,6 +65,10 @@ def main(argv: Sequence[str]) -> int:
         return command.main(values, arguments)
     except (flags.Error, InputError) as error:
         return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in TRAIN_NEEDS:
+            raise
+        return _refuse(f"tvn {verb} needs {error.name}: pip install 'tvn-port[train]'")
     except KeyboardInterrupt:
         print("tvn: interrupted", file=sys.stderr)
         return 130  # what shells report for Ctrl-C

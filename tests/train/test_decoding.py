@@ -10,6 +10,7 @@ import pytest
 
 from tests.train.broken import HOPELESS, ODD, unreadable, write_hopeless, write_odd
 from tests.train.media import (
+    RATE,
     RECIPES,
     Recipe,
     all_frames,
@@ -19,14 +20,14 @@ from tests.train.media import (
     real_clip_files,
     real_clips,
 )
-from train.decoding import Undecodable, open_video, read_frames
+from train.decoding import Undecodable, open_video, read_all, read_frames
 
 LOSSLESS = Recipe(".mkv", "ffv1", pixel_format="bgr0")
 
 
 @pytest.fixture(scope="module", params=[*RECIPES, "packed DivX"])
 def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("video")
+    folder = tmp_path_factory.mktemp(re.sub(r"\W", "_", request.param))
     if request.param == "packed DivX":
         source = Recipe(".avi", "mpeg4", {"g": "12", "bf": "1"})
         return pack(encode(folder / "source.avi", source), folder / "packed.avi")
@@ -128,6 +129,15 @@ def test_a_name_that_looks_like_an_address_is_a_file(
     encode(tmp_path / "http:v.avi", RECIPES["as UCF's"], frames=2)
     monkeypatch.chdir(tmp_path)
     assert len(read_frames(Path("http:v.avi"), range)) == 2
+
+
+def test_all_frames_come_in_order_at_their_times(video: Path) -> None:
+    times, frames = zip(*read_all(video), strict=True)
+    assert np.array_equal(np.stack(frames), all_frames(video))
+    steps = np.diff(times) * float(RATE)
+    if "gap" not in str(video):
+        assert np.allclose(steps, 1, atol=0.05)  # Matroska counts milliseconds
+    assert times[0] == 0
 
 
 def test_a_damaged_frame_is_left_out(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """`tvn data`: the exit status says whether a data set is fit, the output why not."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,13 @@ def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     done = tvn(capsys, "data", "--help")
     assert done.status == 0
     assert "tvn data" in done.out
+
+
+def test_without_the_extra_the_mend_is_told() -> None:
+    script = (
+        "import sys; sys.modules['av'] = None; from tvn_cli.main import main; "
+        "sys.exit(main(['data', 'check', '.']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "tvn: tvn data needs av: pip install 'tvn-port[train]'\n"
