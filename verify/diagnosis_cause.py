@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from verify.faults.base import Plant
+
 # From here on a difference is explained.
 EXPLAINED = 1 - 1e-6
 # What a cause must explain at least to be named, and to be built upon.
@@ -12,6 +14,14 @@ WORTH_NAMING = 0.5
 UNEXPLAINED = "unexplained"
 # Two outputs of torch are the same up to its rounding, of the largest magnitude.
 SAME = {"float64": 1e-11, "float32": 2e-7}
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What is wrong, as far as this change mends it."""
+
+    name: str
+    plant: Plant
 
 
 @dataclass(frozen=True, slots=True)

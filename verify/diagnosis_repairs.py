@@ -4,10 +4,10 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from verify.diagnosis_cause import EXPLAINED, WORTH_NAMING, Cause, explained_share
+from verify.diagnosis_cause import EXPLAINED, WORTH_NAMING, Cause, Repair, explained_share
 from verify.faults.base import Plant, Site
 from verify.layer_view import LayerView
-from verify.repairs import Repair, repairs
+from verify.repairs import repairs
 
 # Pairs of repairs are tried among so many that seem nearest.
 PAIRED = 12

@@ -13,12 +13,12 @@ UNRELATED = 0.5
 
 
 def other_values(port: nn.Module, right: nn.Module) -> dict[str, tuple[Tensor, Tensor]]:
-    """The port's and the right values of each variable that is not the original's."""
+    """The port's and the right values of each variable of one shape that is not the original's."""
     wanted = variables(right)
     return {
         name: (value.detach(), wanted[name].detach())
         for name, value in variables(port).items()
-        if name in wanted and not _equal(value, wanted[name])
+        if name in wanted and value.shape == wanted[name].shape and not _equal(value, wanted[name])
     }
 
 
@@ -31,8 +31,6 @@ def described(found: Tensor, right: Tensor, tap: str, net: nn.Module) -> tuple[s
         tap: of the layer.
         net: the right net, among whose variables a swapped one is looked for.
     """
-    if found.shape != right.shape:
-        return "another shape", f"{list(found.shape)} instead of {list(right.shape)}"
     for name, dtype in (("float16", torch.float16), ("bfloat16", torch.bfloat16)):
         if torch.equal(found, right.to(dtype).to(right.dtype)):
             return f"one variable through {name}", ""

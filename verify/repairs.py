@@ -5,18 +5,17 @@ what the original does. What had to be changed is what was wrong.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from port.tf_semantics import same_padding
+from verify.diagnosis_cause import Repair
 from verify.faults.base import Plant, behaves, with_values
+from verify.repairs_sliding import convolve, other_pools, paddings, pool_of
 
 EPSILONS = (1e-3, 1e-5, 1e-4, 1e-6, 1e-2, 1e-12, 0.0)
-STRIDES = (1, 2, 3, 4)
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "no activation": lambda x: x,
     "ReLU": F.relu,
@@ -51,14 +50,6 @@ INPUTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """What is wrong, as far as this change mends it."""
-
-    name: str
-    plant: Plant
-
-
 def repairs(module: nn.Module, args: tuple[Any, ...]) -> Iterator[Repair]:
     """The changes that may mend `module`, which reads `args`."""
     if isinstance(getattr(module, "eps", None), float):
@@ -68,12 +59,12 @@ def repairs(module: nn.Module, args: tuple[Any, ...]) -> Iterator[Repair]:
     weight = getattr(module, "weight", None)
     if isinstance(weight, Tensor) and weight.ndim == 4:
         yield from _kernels(weight)
-        yield from _paddings(module, _convolve)
+        yield from paddings(module, convolve, args)
     elif isinstance(weight, Tensor) and weight.ndim == 2 and weight.shape[0] == weight.shape[1]:
         yield _weights("kernel not transposed", lambda w: w.T)
-    if (pool := _pool(module)) is not None:
-        yield from _paddings(module, pool)
-        yield from _other_pools(module)
+    if (pool := pool_of(module)) is not None:
+        yield from paddings(module, pool, args)
+        yield from other_pools(module)
     if isinstance(module, nn.Flatten):
         yield Repair(
             "flattens channels first where the original flattens them last",
@@ -148,110 +139,6 @@ def _kernels(weight: Tensor) -> Iterator[Repair]:
     )
     if out > 1:
         yield _weights("output channels rolled", lambda w: w.roll(-1, 0))
-
-
-Slide = Callable[[nn.Module, Tensor, tuple[int, ...], tuple[int, int]], Tensor]
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    first, second = value
-    return int(first), int(second)
-
-
-def _kernel(module: nn.Module) -> tuple[int, int]:
-    weight = getattr(module, "weight", None)
-    if isinstance(weight, Tensor):
-        dilation = _pair(getattr(module, "dilation", 1))
-        height, width = weight.shape[2:]
-        return (height - 1) * dilation[0] + 1, (width - 1) * dilation[1] + 1
-    return _pair(getattr(module, "kernel_size", None) or getattr(module, "kernel", 1))
-
-
-def _convolve(module: Any, x: Tensor, pads: tuple[int, ...], stride: tuple[int, int]) -> Tensor:
-    groups = x.shape[1] // module.weight.shape[1]
-    dilation = _pair(getattr(module, "dilation", 1))
-    return F.conv2d(F.pad(x, pads), module.weight, module.bias, stride, 0, dilation, groups)
-
-
-def _pool(module: nn.Module) -> Slide | None:
-    kind = getattr(module, "kind", None)
-    if isinstance(module, nn.MaxPool2d) or kind == "maxpool":
-        return _maxima
-    if isinstance(module, nn.AvgPool2d) or kind == "avgpool":
-        return _averages
-    return None
-
-
-def _maxima(module: nn.Module, x: Tensor, pads: tuple[int, ...], stride: tuple[int, int]) -> Tensor:
-    return F.max_pool2d(F.pad(x, pads, value=-torch.inf), _kernel(module), stride)
-
-
-def _averages(
-    module: nn.Module, x: Tensor, pads: tuple[int, ...], stride: tuple[int, int]
-) -> Tensor:
-    kernel, ones = _kernel(module), x.new_ones(1, 1, *x.shape[-2:])
-    sums, counts = (
-        F.avg_pool2d(F.pad(each, pads), kernel, stride, divisor_override=1) for each in (x, ones)
-    )
-    return sums / counts
-
-
-def _averages_counting(
-    module: nn.Module, x: Tensor, pads: tuple[int, ...], stride: tuple[int, int]
-) -> Tensor:
-    return F.avg_pool2d(F.pad(x, pads), _kernel(module), stride)
-
-
-def _paddings(module: nn.Module, slide: Slide) -> Iterator[Repair]:
-    """Each padding with the module's own stride; then SAME padding with other strides."""
-    if getattr(module, "frames", None) is not None:  # slides over more than it is fed
-        return
-    own = _pair(getattr(module, "stride", 1))
-    for name, padding in PADDINGS.items():
-        yield Repair(f"padding is not {name}", _sliding(slide, padding, own))
-    for stride in STRIDES:
-        if (stride, stride) != own:
-            wrong = f"stride {own[0]} instead of {stride}"
-            for name, padding in PADDINGS.items():
-                yield Repair(f"{wrong}, with padding {name}",
-                             _sliding(slide, padding, (stride, stride)))  # fmt: skip
-
-
-def _other_pools(module: nn.Module) -> Iterator[Repair]:
-    own = _pair(getattr(module, "stride", 1))
-    right = "average" if _pool(module) is _maxima else "maximum"
-    other = _averages if right == "average" else _maxima
-    for name, padding in PADDINGS.items():
-        yield Repair(f"not the {right}, with padding {name}", _sliding(other, padding, own))
-    if right == "maximum":
-        same = PADDINGS["SAME"]
-        yield Repair("padding not counted", _sliding(_averages_counting, same, own))
-
-
-def _sliding(slide: Slide, padding: Callable[..., tuple[int, int]], stride: Any) -> Plant:
-    def wrong(module: nn.Module, right: Callable[..., Tensor], x: Tensor) -> Tensor:
-        kernel = _kernel(module)
-        rows = padding(x.shape[-2], kernel[0], stride[0])
-        columns = padding(x.shape[-1], kernel[1], stride[1])
-        return slide(module, x, (*columns, *rows), stride)
-
-    return behaves(wrong)
-
-
-def _same_other_side(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    before, behind = same_padding(size, kernel, stride)
-    return behind, before
-
-
-PADDINGS: dict[str, Callable[[int, int, int], tuple[int, int]]] = {
-    "SAME": same_padding,
-    "SAME with the odd element in front": _same_other_side,
-    "VALID": lambda size, kernel, stride: (0, 0),
-    "symmetric": lambda size, kernel, stride: (kernel // 2, kernel // 2),
-    "symmetric, rounded down": lambda size, kernel, stride: ((kernel - 1) // 2,) * 2,
-}
 
 
 def _functions(module: nn.Module, x: Tensor) -> Iterator[Repair]:

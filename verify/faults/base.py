@@ -40,12 +40,13 @@ class Fault:
     """A mistake: what it is called, in which layers it can be made, and how.
 
     `applies` holds only where the mistake changes the function that the layer computes, as far as
-    that can be told from the layer alone.
+    that can be told from the layer alone. `wide`: a layer of another block changes with it.
     """
 
     name: str
     applies: Applies
     plant: Plant
+    wide: bool = False
 
     def sites(self, net: nn.Module) -> list[str]:
         """The taps of `net` at which this fault can be planted."""

@@ -109,7 +109,7 @@ FAULTS = (
         behaves(_reshaped),
     ),
     Fault("temporal stride missing", _strides, with_values(stride=lambda _: (1, 1))),
-    Fault("temporal layer in the other repeats", _turn_can_move, _move_turn),
+    Fault("temporal layer in the other repeats", _turn_can_move, _move_turn, wide=True),
     Fault(
         "temporal layer over one frame",
         _has_time(TemporalConv, TemporalPool),

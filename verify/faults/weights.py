@@ -116,6 +116,10 @@ def _partner(site: Site) -> tuple[Tensor, Tensor] | None:
     return None
 
 
+def _has_partner(site: Site) -> bool:
+    return _partner(site) is not None
+
+
 def _swap(site: Site) -> Undo:
     pair = _partner(site)
     assert pair is not None
@@ -130,7 +134,12 @@ def _swap(site: Site) -> Undo:
 
 
 FAULTS = (
-    Fault("two equal-shaped variables swapped", lambda site: _partner(site) is not None, _swap),
+    Fault(
+        "two equal-shaped variables swapped",
+        lambda site: _partner(site) is not None,
+        _swap,
+        wide=True,
+    ),
     _changed("one variable stale", _stale, _is_kernel_or_variance),
     _changed("one variable through float16", lambda site, variable: variable.half()),
     _changed("one variable through bfloat16", lambda site, variable: variable.bfloat16()),

@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from port.errors import InputError
-from verify.bench import PRECISIONS, Bench
+from verify.bench import Bench
 from verify.criteria import accepted
 from verify.faults import FAMILIES, Fault
 from verify.measure.cases import NOISE, Case
@@ -53,13 +51,17 @@ def sites(case: Case) -> list[tuple[str, Fault, str]]:
 
 
 class Judge:
-    """Judges mutants of a case on one set of clips after the other, until one set shows them."""
+    """Judges mutants of a case on one set of clips after the other, until one set shows them.
 
-    def __init__(self, case: Case) -> None:
+    Args:
+        case: the net.
+        thorough: where its own clips show nothing, try all further sets of `verify.probe_sets`.
+    """
+
+    def __init__(self, case: Case, thorough: bool = True) -> None:
         self.case = case
         self._benches: dict[str, Bench] = {}
-        more = tuple(probes for probes in ALL_SETS if probes not in case.probes)
-        # Clips of the further sets are tried where those that `tvn verify` tries show nothing.
+        more = tuple(probes for probes in ALL_SETS if thorough and probes not in case.probes)
         self._thorough = Case(
             case.name, case.genotype, case.classes, case.max_pool, case.seed, probes=more
         )
@@ -85,7 +87,7 @@ class Judge:
         found = self.bench(NOISE).judge([(fault, tap)])
         if found is not None:  # what it computes shows nothing, but its weights do
             return replace(mutant, clips=NOISE, first=found.tap, reason=found.reason)
-        same = all(_same(bench, fault, tap) for _, bench in self._benches_with(fault, tap))
+        same = all(bench.same(fault, tap) for _, bench in self._benches_with(fault, tap))
         return replace(mutant, equivalent=same)
 
     def close(self) -> None:
@@ -110,36 +112,18 @@ class Judge:
         return accepted(found, bench.wanted)
 
 
-def _same(bench: Bench, fault: Fault, tap: str) -> bool:
-    """Whether everything that the port computes is what the right one does, bit for bit."""
-    start = bench.stage_of(tap)
-    for precision in PRECISIONS:
-        right = bench.outputs(precision, start)
-        with bench.planted([(fault, tap)]):
-            wrong = bench.outputs(precision, start)
-        if right.keys() != wrong.keys():
-            return False
-        if any(right[name].tobytes() != wrong[name].tobytes() for name in right):
-            return False
-    return True
+def mutants(case: Case, criteria_every: int = 1, part: int = 0, parts: int = 1) -> list[Mutant]:
+    """Every mutant of a case, or one of `parts` shares of them.
 
-
-def mutants(case: Case, criteria_every: int = 1) -> list[Mutant]:
-    """Every mutant of a case; other tools' criteria on one of every `criteria_every`."""
+    Other tools' criteria are asked about one of every `criteria_every`.
+    """
     judge = Judge(case)
-    assert judge.bench(NOISE).passes(), f"{case.name}: the right port itself fails"
+    right = judge.bench(NOISE).right
+    assert all(tap.passed or tap.doubtful for tap in right), f"{case.name}: the right port fails"
     found = [
-        judge.judge(family, fault, tap, index % criteria_every == 0)
+        judge.judge(family, fault, tap, index // parts % criteria_every == 0)
         for index, (family, fault, tap) in enumerate(sites(case))
+        if index % parts == part
     ]
     judge.close()
     return found
-
-
-def right_logits(case: Case) -> tuple[np.ndarray | None, np.ndarray]:
-    """The right port's and the original's, in float32."""
-    bench = case.bench(NOISE)
-    try:
-        return bench.logits(), bench.wanted
-    finally:
-        bench.close()

@@ -16,6 +16,8 @@ from verify.report import to_json
 Rows = list[dict[str, Any]]
 # Of the nets with most layers, other tools' criteria are asked about one mutant of so many.
 CRITERIA_EVERY = {"tvn2": 4, "tvn3": 3, "tvn4": 3}
+# They take longest, and are measured share by share.
+PARTS = {"tvn2": 8, "tvn3": 6, "tvn4": 6}
 # In training, one module of so many.
 TRAINING_EVERY = {"tvn1": 2, "tvn2": 20, "tvn3": 12, "tvn4": 12, "tvn_mobile_1": 4}
 TRAINING_PIXELS = {"tvn2": 64, "tvn4": 40}
@@ -34,7 +36,11 @@ def units() -> dict[str, Callable[[], Rows]]:
     found: dict[str, Callable[[], Rows]] = {}
     small = [f"random {number}" for number in range(RANDOM_CASES)]
     for name in (*list_models(), *small):
-        found[f"mutants {name}"] = partial(_mutants, name)
+        parts = PARTS.get(name, 1)
+        for part in range(parts):
+            whole = f"mutants {name}"
+            unit = f"{whole} part {part + 1} of {parts}" if parts > 1 else whole
+            found[unit] = partial(_mutants, name, part, parts)
         found[f"variants {name}"] = partial(_variants, name)
     for name in ("tvn1", "tvn_mobile_2", *small[:6]):
         found[f"oneDNN {name}"] = partial(_without_onednn, name)
@@ -80,10 +86,10 @@ def _path(folder: Path, name: str) -> Path:
     return folder / f"{name.replace(' ', '-')}.json"
 
 
-def _mutants(name: str) -> Rows:
+def _mutants(name: str, part: int, parts: int) -> Rows:
     from verify.measure.mutants import mutants
 
-    found = mutants(all_cases()[name](), CRITERIA_EVERY.get(name, 1))
+    found = mutants(all_cases()[name](), CRITERIA_EVERY.get(name, 1), part, parts)
     return [mutant.to_dict() for mutant in found]
 
 
