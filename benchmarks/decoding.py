@@ -14,14 +14,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import av
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from train.cache import write_cache
-from train.clips import Clip, collate
+from train.clips import Clip, TrainClips, collate
 from train.decoding import read_frames
 from train.generated import write_generated
 from train.transform import Augmentation, augment
@@ -49,6 +51,8 @@ def main() -> None:
             files = _files(arguments.clips, pattern, Path(folder))
             if files:
                 _measure(kind, files, lengths, arguments.runs, Path(folder))
+            if pattern == KINDS[0][1] and files:
+                _whole(files, Path(folder))
     _transform()
 
 
@@ -131,6 +135,26 @@ def _plain(path: Path, start: int, frames: int) -> np.ndarray:
             if index == max(wanted):
                 break
     return np.stack(found)
+
+
+def _whole(files: list[Path], folder: Path) -> None:
+    """UCF50's form and size, of links to the same few files: listing, and one worker's clips."""
+    for number, (label, group, clip) in enumerate(product(range(50), range(25), range(5))):
+        name = f"v_Class{label:02d}_g{group + 1:02d}_c{clip + 1:02d}.avi"
+        path = folder / "UCF50" / f"Class{label:02d}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(files[number % len(files)].absolute())
+    begun = time.perf_counter()
+    videos = read_videos(folder / "UCF50")
+    print(f"{len(videos.videos)} videos listed in {time.perf_counter() - begun:.2f} s")
+    for frames in (2, 8):
+        clips = TrainClips(videos.videos, frames, STRIDE, seed=0)
+        keys = [(0, int(i)) for i in np.random.default_rng(0).permutation(len(clips))[:1500]]
+        loader = DataLoader(clips, 32, sampler=keys, num_workers=1, collate_fn=collate)
+        begun = time.perf_counter()
+        count = sum(len(batch) for batch in loader)
+        rate = count / (time.perf_counter() - begun)
+        print(f"one worker, {frames} frames a clip, batches of 32: {rate:.0f} clips a second")
 
 
 def _transform() -> None:
