@@ -105,6 +105,7 @@ class Correspondence:
             },
             "recognised by": dict(signs),
             "ambiguous": [_told(match) for match in self.doubtful],
+            "reordered": [match.place for match in self.found.matches if match.reordered],
             "settled": self.settled,
             "not in the port": self.homeless(variables) if self.rows else [],
             "only in the port": self.empty(module) if self.rows else [],

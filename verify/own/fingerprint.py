@@ -13,11 +13,13 @@ class Fingerprint:
     """Power sums of an array: no transposition changes them, and no zeros put around it.
 
     So what a layer reads is recognised in NHWC and NCHW, before and behind its padding. `sums`
-    are of x, x² and x³, `scales` the same of |x|.
+    are of x, x² and x³, `scales` the same of |x|. `order` does change with the order: of a matrix,
+    whose layout is the same on both sides; None of other arrays.
     """
 
     sums: tuple[float, float, float]
     scales: tuple[float, float, float]
+    order: float | None = None
 
     @classmethod
     def of(cls, array: np.ndarray) -> "Fingerprint":
@@ -29,6 +31,7 @@ class Fingerprint:
         return cls(
             (float(flat.sum()), square, float((squares * flat).sum())),
             (float(size.sum()), square, float((squares * size).sum())),
+            float((flat * np.linspace(0, 1, flat.size)).sum()) if array.ndim == 2 else None,
         )
 
     def matches(self, other: "Fingerprint") -> bool:
@@ -37,6 +40,12 @@ class Fingerprint:
             0 < scale < np.inf and abs(mine - its) <= CLOSE * scale
             for mine, its, scale in zip(self.sums, other.sums, self.scales, strict=True)
         )
+
+    def reorders(self, other: "Fingerprint") -> bool:
+        """Do both hold the same numbers, in another order?"""
+        if self.order is None or other.order is None or not self.matches(other):
+            return False
+        return abs(self.order - other.order) > CLOSE * self.scales[0]
 
 
 def agree(found: np.ndarray, truth: np.ndarray) -> bool:

@@ -32,12 +32,16 @@ SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "your word"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A module and its layer, by which sign, and the other layers that the sign fits as well."""
+    """A module and its layer, by which sign, and the other layers that the sign fits as well.
+
+    `reordered`: the module reads what the layer reads, with its numbers in another order.
+    """
 
     place: str
     tap: str
     sign: str
     others: tuple[str, ...] = ()
+    reordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,9 @@ class Matcher:
             return None
         first, *others = reading or possible
         sign = READS if reading else ORDER if others else SHAPES
-        self.found.matches.append(Match(place, first.tap, sign, tuple(c.tap for c in others)))
+        reordered = any(read.reorders(other) for read in first.reads for other in reads)
+        names = tuple(call.tap for call in others)
+        self.found.matches.append(Match(place, first.tap, sign, names, reordered))
         return first
 
     def _open(self, call: Call) -> list[str]:

@@ -16,6 +16,8 @@ def summary(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"matched: {len(about['weights'])} variables, {len(about['taps'])} taps; {signs}"
     for line in about["ambiguous"]:
         yield f"ambiguous: {line}"
+    for place in about["reordered"]:
+        yield f"another order: {place} reads the right numbers, flattened in another layout"
     if about["settled"]:
         yield f"weights: {about['settled']}"
     if about["not in the port"]:

@@ -101,7 +101,8 @@ def test_a_mistake_shows_at_its_own_layer_alone(original: KerasModel, mistake: s
 
 
 def test_a_flattening_order_is_a_mistake_or_a_layout(original: KerasModel) -> None:
-    assert verify.verify(small(original, _Flattened())).first_failure == "classes"
+    spec = small(original, _Flattened())
+    assert (verify.verify(spec).first_failure, spec.about["reordered"]) == ("classes", ["classes"])
     layout = "(h w c) o -> o (c h w); h=4 w=5"
     table = {"classes/kernel": ("classes.weight", layout)}
     assert verify.verify(small(original, _Flattened(), weights=table)).passed
