@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from port import Genotype
 from port.transfer import tf_from_state_dict
 from train.config import Config
 from train.distributed import World
+from train.memory import keep_freed_memory
 from train.mixup import one_hot
 from train.optim import set_training_mode
 from train.start import start
@@ -45,15 +47,19 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--variants", type=int, default=2, help="how many of the port's")
+    parser.add_argument("--skip", default="", help="what not to measure, as compiled,as verified")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    steps: dict[str, Step] = {
-        name: port_step(arguments, **settings)
-        for name, settings in list(VARIANTS.items())[: arguments.variants]
+    keep_freed_memory()  # as `tvn finetune` does; TensorFlow gains from it if it can
+    makers: dict[str, Callable[[], Step]] = {
+        name: partial(port_step, arguments, **settings) for name, settings in VARIANTS.items()
     }
-    steps["TensorFlow, as verified"] = tensorflow_step(arguments, optimised=False)
-    steps[BASE] = tensorflow_step(arguments, optimised=True)
+    makers["TensorFlow, as verified"] = partial(tensorflow_step, arguments, optimised=False)
+    makers[BASE] = partial(tensorflow_step, arguments, optimised=True)
+    skipped = [word for word in arguments.skip.split(",") if word]
+    steps = {
+        name: make() for name, make in makers.items() if not any(word in name for word in skipped)
+    }
     times: dict[str, list[float]] = {name: [] for name in steps}
     work: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():

@@ -61,6 +61,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     from train.distributed import joined
     from train.finetune import finetune
     from train.folds import fold_folder
+    from train.memory import keep_freed_memory
     from train.signals import StopRequest
     from train.splits import fold_count
     from train.videos import read_videos
@@ -71,6 +72,8 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         folds = range(fold_count(videos, config.split))
         runs = {fold_folder(folder, fold): replace(config, fold=fold) for fold in folds}
     with joined(config.device) as world, StopRequest(patient=world.size > 1) as stop:
+        if world.device.type == "cpu":
+            keep_freed_memory()
         for each, settings in runs.items():
             results = finetune(
                 settings,
