@@ -17,6 +17,9 @@ thead th { position: sticky; top: 0; background: Canvas }
 :root { color-scheme: light dark }
 """
 
+# Entries of what was compared that are shown at once.
+LONG = 12
+
 HEAD = """<table><thead><tr><th rowspan="2">tap</th><th rowspan="2">shape</th>
 <th colspan="2">accumulated</th><th colspan="2">isolated</th><th rowspan="2">verdict</th></tr>
 <tr><th>float64</th><th>ratio</th><th>float64</th><th>ratio</th></tr></thead>
@@ -28,7 +31,7 @@ def render(report: Report) -> str:
     outcome, mark = ("passed", "good") if report.passed else ("FAILED", "bad")
     where = f" First failing layer: <code>{escape(report.first_failure or '')}</code>."
     about = "".join(
-        f"<tr><td>{escape(str(key))}</td><td style='text-align:left'>{escape(str(value))}</td></tr>"
+        f"<tr><td>{escape(str(key))}</td><td style='text-align:left'>{_told(value)}</td></tr>"
         for key, value in report.about.items()
     )
     rows = "".join(_row(tap) for tap in report.taps)
@@ -52,6 +55,15 @@ def _diagnosis(report: Report) -> str:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in report.diagnosis.lines)
     return f"<h2>Diagnosis</h2><ul>{items}</ul>\n"
+
+
+def _told(value: object) -> str:
+    """A value; what is long, folded, a line an entry."""
+    if not isinstance(value, dict | list) or len(value) <= LONG:
+        return escape(str(value))
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    lines = "<br>".join(escape(f"{key}: {entry}") for key, entry in pairs)
+    return f"<details><summary>{len(value)} entries</summary>{lines}</details>"
 
 
 def _further(outcome: Outcome) -> str:
