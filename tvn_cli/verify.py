@@ -13,6 +13,7 @@ from port.errors import InputError
 from tvn_cli.main import no_arguments, required
 
 if TYPE_CHECKING:
+    from port.model import TinyVideoNet
     from verify import PortSpec, Report
     from verify.levels import Subject
     from verify.report import Outcome
@@ -125,14 +126,14 @@ def _verify_own(values: flags.FlagValues) -> int:
     return 0 if report.passed else 1
 
 
-def _explained(spec: "PortSpec", report: "Report") -> "Report":
+def _explained(spec: "PortSpec", report: "Report", right: "TinyVideoNet | None" = None) -> "Report":
     """With why it failed, if it did."""
     from verify.diagnosis import diagnose
     from verify.table import print_diagnosis
 
     if report.passed:
         return report
-    diagnosis = diagnose(spec, report)
+    diagnosis = diagnose(spec, report, right)
     print_diagnosis(diagnosis)
     return replace(report, diagnosis=diagnosis)
 
@@ -206,13 +207,16 @@ def _subject(values: flags.FlagValues) -> "Subject":
 
 def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
     """The port, with all its taps; then what the level adds, with what fails."""
-    from verify.levels import compare, further, inference_spec
+    from verify.levels import compare, converted, further, inference_spec
     from verify.table import print_taps, print_verdict
 
     spec = inference_spec(subject)
     report = compare(subject, spec)
     print_taps(report.taps)
     print_verdict(report)
+    if not report.passed:
+        heads = subject.net.max_pool_predictions
+        report = _explained(spec, report, converted(subject.genotype, subject.variables, heads))
     outcomes: dict[str, Outcome] = {}
     skipped: dict[str, str] = {}
     for name, judge in further(subject, level).items():

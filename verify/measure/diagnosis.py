@@ -27,7 +27,7 @@ def diagnosed(bench: Bench, planted: Sequence[Planted], precision: str) -> list[
         port = copy.deepcopy(bench.nets[precision])
     suspect = Suspect(port, right, batch, precision)
     wrong = sorted({bench.stage_of(tap) for _, tap in planted})
-    stages: list[Stage] = [bench.spec.stages[index] for index in wrong]
+    stages: list[Stage] = [bench.spec.stages[index] for index in wrong] or [*bench.spec.stages]
     return [cause for stage in stages for cause in suspect.causes(stage, bench.seen(stage))]
 
 
