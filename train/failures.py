@@ -1,5 +1,6 @@
 """What goes wrong around a run, told in a line with what to do."""
 
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ GO_ON = "the last checkpoint is intact: start the same command again to go on"
 
 @contextmanager
 def explained(world: World) -> Iterator[None]:
-    """Turn a killed worker, a lost process and exhausted memory into an InputError.
+    """Turn a killed or stuck worker, a lost process and exhausted memory into an InputError.
 
     Raises:
         InputError: one of those; any other error as it is.
@@ -31,6 +32,12 @@ def explained(world: World) -> Iterator[None]:
             raise InputError(
                 f"a data worker was killed ({_first_line(text)}), often for want of memory; "
                 f"{GO_ON}, perhaps with fewer workers"
+            ) from None
+        if "DataLoader timed out" in text:
+            for worker in multiprocessing.active_children():
+                worker.kill()  # what hangs would not end when asked to, and the exit waits for it
+            raise InputError(
+                f"the data workers gave no batch for minutes; does the disk answer? {GO_ON}"
             ) from None
         if "can't allocate memory" in text:
             raise InputError(_no_memory()) from None

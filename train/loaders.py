@@ -15,6 +15,9 @@ from train.sampler import Batches, ShardSampler, TrainSampler
 from train.signals import leave_signals_to_parent
 from train.videos import Video
 
+# Seconds to wait for a batch: a disk that does not answer is told, not waited for.
+PATIENCE = 600
+
 
 def train_batches(
     videos: Sequence[Video],
@@ -52,8 +55,10 @@ def test_batches(
 
 
 def _workers(config: Config, world: World) -> dict[str, Any]:
+    workers = min(config.workers, os.cpu_count() or 1)
     return {
-        "num_workers": min(config.workers, os.cpu_count() or 1),
+        "num_workers": workers,
+        "timeout": PATIENCE if workers else 0,
         "collate_fn": collate,
         "worker_init_fn": leave_signals_to_parent,
         "pin_memory": world.device.type == "cuda",

@@ -6,6 +6,8 @@ import os
 import resource
 import shutil
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.train.processes import FORK, finish, together
 from tests.train.tiny import ALONE, engine, state, stop_after, tiny_config
 from train.checkpoint import clear_leftovers, last_checkpoint, load
 from train.config import Config
+from train.decoding import read_frames
 from train.distributed import World
 from train.evaluation import predict_videos
 from train.finetune import finetune
@@ -41,8 +44,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(videos: VideoSet, tmp_
 
 
 def test_a_killed_data_worker_is_told(videos: VideoSet, tmp_path: Path) -> None:
-    config = tiny_config(tmp_path, workers=1, epochs=50)
-    asked, queue = iter(range(100)), FORK.Queue()
+    asked = iter(range(100))
 
     def kill_the_worker() -> bool:
         if next(asked) == 4:
@@ -50,15 +52,37 @@ def test_a_killed_data_worker_is_told(videos: VideoSet, tmp_path: Path) -> None:
                 os.kill(worker.pid or 0, signal.SIGKILL)
         return False
 
+    assert "a data worker was killed" in told(videos, tmp_path, kill_the_worker)
+
+
+def test_a_disk_that_does_not_answer_is_told(
+    videos: VideoSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = iter(range(100))
+
+    def read_until_stuck(path: Path, wanted: Any) -> Any:
+        if next(reads) > 20:
+            time.sleep(1000)
+        return read_frames(path, wanted)
+
+    monkeypatch.setattr("train.loaders.PATIENCE", 2)
+    monkeypatch.setattr("train.clips.read_frames", read_until_stuck)
+    assert "gave no batch for minutes" in told(videos, tmp_path, lambda: False)
+
+
+def told(videos: VideoSet, run: Path, stopping: Callable[[], bool]) -> str:
+    """What a run with a data worker, in a process of its own, ends with."""
+    config, queue = tiny_config(run, workers=1, epochs=50), FORK.Queue()
+
     def train(world: World, queue: Any) -> None:
-        engine(config, videos, tmp_path, world, stopping=kill_the_worker).train()
+        engine(config, videos, run, world, stopping=stopping).train()
 
     started = together(1, train, queue)
-    told = queue.get(timeout=60)
+    message: str = queue.get(timeout=60)
     assert finish(started) == [2]
-    assert "a data worker was killed" in told
-    assert "start the same command again" in told
-    assert len(state(tmp_path)) > 20
+    assert "start the same command again" in message
+    assert len(state(run)) > 20
+    return message
 
 
 def test_a_loss_that_is_no_number_stops_before_anything_is_overwritten(
@@ -99,7 +123,7 @@ def test_a_few_broken_files_are_replaced_and_listed(broken: VideoSet, tmp_path: 
 def test_a_broken_test_file_is_left_out_and_named(broken: VideoSet) -> None:
     net = start(Config(model="small", image_size=16), broken.class_names).net
     config = Config(workers=0, batch_size=5)
-    found = predict_videos(net, broken.videos, config, ALONE, clips=3, crops=3)
+    found = predict_videos(net, broken.videos, config, ALONE, clips=2, crops=3)
     assert len(found.videos) == len(broken.videos) - 1
     assert not any(video.path.read_bytes() == b"not a video" for video in found.videos)
     assert len(found.failed) == 1
