@@ -112,12 +112,18 @@ class Judge:
         return accepted(found, bench.wanted)
 
 
-def mutants(case: Case, criteria_every: int = 1, part: int = 0, parts: int = 1) -> list[Mutant]:
+def mutants(
+    case: Case,
+    criteria_every: int = 1,
+    part: int = 0,
+    parts: int = 1,
+    thorough: bool = True,
+) -> list[Mutant]:
     """Every mutant of a case, or one of `parts` shares of them.
 
-    Other tools' criteria are asked about one of every `criteria_every`.
+    Other tools' criteria are asked about one of every `criteria_every`; for `thorough` see `Judge`.
     """
-    judge = Judge(case)
+    judge = Judge(case, thorough)
     right = judge.bench(NOISE).right
     assert all(tap.passed or tap.doubtful for tap in right), f"{case.name}: the right port fails"
     found = [
