@@ -1,7 +1,7 @@
 """ResNet-50 of Hugging Face transformers beside the one of keras.applications.
 
-tvn verify --spec=examples/resnet50.py --level=training    # patched: the same function
-tvn verify --spec=examples/resnet50_as_it_is.py            # as it is: another
+tvn verify --spec=examples/resnet50.py             # patched: the same function
+tvn verify --spec=examples/resnet50_as_it_is.py    # as it is: another
 """
 
 from collections.abc import Collection

@@ -27,12 +27,16 @@ REFUSALS = (RuntimeError, ValueError, IndexError)
 
 
 def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
-    """The module called with its inputs in order; of a structure, its logits."""
+    """The module called with its inputs in order; of a structure, its logits.
+
+    Raises:
+        TypeError: it returns neither a tensor nor something with logits.
+    """
     output = module(*inputs.values())
     output = getattr(output, "logits", output)
     if not isinstance(output, Tensor):
         kind = type(output).__name__
-        raise InputError(f"the port returns a {kind}: give a `forward` that picks one tensor")
+        raise TypeError(f"the port returns a {kind}: give a `forward` that picks one tensor")
     return output
 
 

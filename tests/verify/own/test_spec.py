@@ -238,6 +238,17 @@ def test_a_port_that_stops_is_judged_as_far_as_it_gets(original: KerasModel) -> 
     assert "RuntimeError: shape '[2, 7, -1]' is invalid" in str(report.about["stopped"])
 
 
+def test_a_port_must_return_one_tensor(original: KerasModel) -> None:
+    class Two(Small):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return super().forward(x), x
+
+    with pytest.raises(TypeError, match="a tuple: give a `forward`"):
+        small(original, Two())
+    spec = small(original, Two(), forward=lambda port, inputs: port(inputs["input"])[0])
+    assert verify.verify(spec).passed
+
+
 def test_a_subclassed_model_with_layers_in_layers_and_one_used_twice() -> None:
     class Twice(layers.Layer):
         def __init__(self) -> None:
