@@ -74,12 +74,15 @@ EVEN_SIZE = ProbeSet("even size, extremes", EXTREME, 40, 52)
 ONE_FRAME = ProbeSet("one frame", {"noise": PLAIN["noise"], "impulses": _impulses}, 33, 48, 1)
 ONE_CLIP = ProbeSet("one clip", {"noise": PLAIN["noise"]}, 50, 39)
 TINY = ProbeSet("a few pixels", PLAIN, 3, 5)
+# Larger than what the published streams are resized to: only here do they shrink.
+LARGE = ProbeSet("larger than streams", {"noise": PLAIN["noise"]}, 250, 235)
 DEFAULT_SETS = (ODD_SIZE, EVEN_SIZE)
 ALL_SETS = (
     *DEFAULT_SETS,
     ONE_FRAME,
     ONE_CLIP,
     TINY,
+    LARGE,
     *(ProbeSet(f"seed {seed}", PLAIN, 41, 64, seed=seed) for seed in (1, 2)),
 )
 
