@@ -13,10 +13,11 @@ from typing import Any
 import torch
 
 from port.errors import InputError
-from verify.bench import PRECISIONS, Remembering
+from verify.bench import PRECISIONS
 from verify.criteria import accepted
 from verify.engine import verify
 from verify.measure.cases import NOISE, Case, all_cases
+from verify.remembering import Remembering
 from verify.spec import Arrays, PortSpec
 from verify.variants import variant
 
