@@ -200,11 +200,10 @@ class Matcher:
         calls = [
             call
             for call in self._left.values()
-            if call.tap != OUTPUT
-            and call.tap not in self._given.places
-            and any(fitting(ACTIVATIONS, call.value.shape, tuple(output.shape)))
+            if call.tap != OUTPUT and call.tap not in self._given.places
         ]
-        same = [call for call in calls if self._values[call.tap].matches(computed)]
+        alike = [call for call in calls if self._values[call.tap].matches(computed)]
+        same = [call for call in alike if _fits(call, output)]
         same.sort(key=lambda call: not _share(call.reads, reads))  # the sort is stable
         if same:
             self.found.matches.append(Match(place, same[0].tap, COMPUTES))
@@ -215,6 +214,7 @@ class Matcher:
             call
             for call in calls
             if not call.variables and len(call.reads) == 1 and _share(call.reads, reads)
+            if _fits(call, output)
         ]
         if len(reading) > 1:
             others = tuple(call.tap for call in reading)
@@ -265,6 +265,10 @@ def likely_layout(rank: int, port_rank: int) -> Layout:
 
 def _gives(output: Tensor, value: np.ndarray) -> bool:
     return agree(layout_of(value, output).to_original(output.detach().numpy()), value)
+
+
+def _fits(call: Call, output: Tensor) -> bool:
+    return any(fitting(ACTIVATIONS, call.value.shape, tuple(output.shape)))
 
 
 def _share(reads: Sequence[Fingerprint], others: Sequence[Fingerprint]) -> bool:
