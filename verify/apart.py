@@ -8,14 +8,23 @@ import multiprocessing
 import pickle
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 from verify.engine import Watcher, verify
 from verify.report import Report, TapReport
 from verify.spec import PortSpec
 
 
-def verify_apart(spec: PortSpec, *, watch: Watcher) -> Report:
-    """`verify(spec, watch=watch)`, elsewhere; `spec` must be one that can be pickled.
+class Judge(Protocol):
+    """`verify` or one like it, a function of a module."""
+
+    def __call__(self, spec: PortSpec, *, watch: Watcher) -> Report:
+        """Compare, telling each tap's report as soon as it is judged."""
+        ...
+
+
+def verify_apart(spec: PortSpec, *, watch: Watcher, judge: Judge = verify) -> Report:
+    """`judge(spec, watch=watch)`, elsewhere; `spec` must be one that can be pickled.
 
     Raises:
         RuntimeError: the process was ended; what fails in it is raised here as it is.
@@ -23,7 +32,7 @@ def verify_apart(spec: PortSpec, *, watch: Watcher) -> Report:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     # As bytes: tensors would be handed over in shared memory, which containers have little of.
-    process = context.Process(target=_serve, args=(pickle.dumps(spec), theirs))
+    process = context.Process(target=_serve, args=(pickle.dumps((judge, spec)), theirs))
     process.start()
     theirs.close()
     try:
@@ -47,7 +56,8 @@ def verify_apart(spec: PortSpec, *, watch: Watcher) -> Report:
 def _serve(pickled: bytes, pipe: Connection) -> None:
     """Send every tap's report, then the whole one, or what went wrong."""
     try:
-        pipe.send(verify(pickle.loads(pickled), watch=partial(_send, pipe)))
+        judge, spec = pickle.loads(pickled)
+        pipe.send(judge(spec, watch=partial(_send, pipe)))
     except Exception as error:
         pipe.send(error)
 

@@ -1,7 +1,7 @@
 """How thorough a verification is: what is compared at each level, in the order of its cost."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,11 @@ from port.model import TinyVideoNet
 from port.names import table
 from port.transfer import state_dict_from_tf
 from port.weights import Weights
-from verify.apart import verify_apart
+from verify.apart import Judge, verify_apart
 from verify.engine import verify
+from verify.layer_noise import verify_on_noise
 from verify.optimizers import OptimizerSpec
-from verify.probe_sets import ALL_SETS, DEFAULT_SETS, ProbeSet, probe_spec
+from verify.probe_sets import ALL_SETS, DEFAULT_SETS, ODD_SIZE, ProbeSet, probe_spec
 from verify.probes import probe_variables
 from verify.report import Outcome, Report
 from verify.spec import PortSpec
@@ -88,6 +89,7 @@ def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
     calls: dict[str, Callable[[], Outcome]] = {}
     for probes in ALL_SETS if full else DEFAULT_SETS:
         calls[f"probes: {probes.name}"] = partial(_probe, subject, probes)
+    calls["layers on noise"] = partial(_noise, subject)
     for loss in ("softmax", "sigmoid") if full else ("softmax",):
         calls[f"training: {loss} loss"] = partial(_train, subject, loss)
     if full:
@@ -109,15 +111,21 @@ def _is_heavy(subject: Subject) -> bool:
     return count(subject.genotype, subject.net.num_classes).multiply_adds > HEAVY
 
 
-def compare(subject: Subject, spec: PortSpec) -> Report:
-    """Verify a spec of the subject with a progress bar; of a heavy one, in another process."""
-    run = verify_apart if _is_heavy(subject) else verify
+def compare(subject: Subject, spec: PortSpec, judge: Judge = verify) -> Report:
+    """Judge a spec of the subject with a progress bar; of a heavy one, in another process."""
+    run = partial(verify_apart, judge=judge) if _is_heavy(subject) else judge
     return run_with_progress(spec, lambda watch: run(spec, watch=watch))
 
 
 def _probe(subject: Subject, probes: ProbeSet) -> Outcome:
     spec = probe_spec(probes, subject.genotype, subject.variables, subject.net, name=subject.name)
     return compare(subject, spec)
+
+
+def _noise(subject: Subject) -> Outcome:
+    parts = (subject.genotype, subject.variables, subject.net)
+    spec = replace(probe_spec(ODD_SIZE, *parts), name=f"{subject.name}: layers on noise")
+    return compare(subject, spec, verify_on_noise)
 
 
 def _train(subject: Subject, loss: str) -> Outcome:
