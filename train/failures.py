@@ -1,6 +1,7 @@
 """What goes wrong around a run, told in a line with what to do."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +30,8 @@ def explained(world: World) -> Iterator[None]:
     except RuntimeError as error:
         text = str(error)
         if "DataLoader worker" in text and ("killed" in text or "exited" in text):
+            # torch's handler would raise again, anywhere, for the next worker that ends.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             raise InputError(
                 f"a data worker was killed ({_first_line(text)}), often for want of memory; "
                 f"{GO_ON}, perhaps with fewer workers"

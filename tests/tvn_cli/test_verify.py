@@ -72,7 +72,7 @@ def test_a_certificate_of_this_file_lets_commands_go_on(
     certificate = json.loads(weights.with_suffix(".certificate.json").read_text())
     assert certificate["passed"] is True and certificate["level"] == "training"
     kinds = [entry["name"].partition(":")[0] for entry in certificate["compared"]]
-    assert kinds == ["inference", "probes", "probes", "training"]
+    assert kinds == ["inference", "probes", "probes", "layers on noise", "training"]
     assert all(entry["passed"] for entry in certificate["compared"])
     about = port.load_weights(weights).about
     assert certificate["source_sha256"] == about["source_sha256"]
