@@ -13,6 +13,8 @@ def keep_freed_memory() -> bool:
     glibc maps what is larger than 32 MiB anew each time, and the kernel clears every page of it.
     A step of tvn1 spends two fifths of its core time on that: 2.5 of 5.9 s with it, 0.1 of 3.9
     without (benchmarks/train_step.py). The price is more memory at most, 3.4 GiB in place of 2.8.
+    It holds for the main thread, where a step's tensors are made; glibc maps what is large anew in
+    threads that have an arena of their own.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
