@@ -9,8 +9,8 @@ import torch
 from tests.verify.nets import EVERY_LAYER
 from verify.bench import PRECISIONS, Bench
 from verify.faults import FAMILIES, FAULTS, Fault
-from verify.measure.cases import Case
-from verify.measure.mutants import Judge
+from verify.measure.cases import Case, random_case
+from verify.measure.mutants import LAYERS_ON_NOISE, Judge
 from verify.probe_sets import EVEN_SIZE, ODD_SIZE, ProbeSet
 from verify.training_faults import FAULTS as TRAINING_FAULTS
 
@@ -108,3 +108,13 @@ def test_a_fault_is_taken_out_again(fault: Fault, judges: list[Judge]) -> None:
 def _bits(bench: Bench, start: int) -> list[bytes]:
     outputs = (bench.outputs(precision, start, start + 1) for precision in PRECISIONS)
     return [array.tobytes() for found in outputs for array in found.values()]
+
+
+def test_what_no_clips_show_the_layer_alone_shows_on_noise() -> None:
+    """A gate's products of few numbers, which a factor of 4 forgives."""
+    (fault,) = (fault for fault in FAULTS if fault.name == "products in TensorFloat-32")
+    tap = "Block-1-1/ContextGate/conv2d"
+    judge = Judge(random_case(5), thorough=False)
+    mutant = judge.judge("precision", fault, tap, others=False)
+    judge.close()
+    assert (mutant.clips, mutant.first) == (LAYERS_ON_NOISE, tap)

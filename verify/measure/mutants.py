@@ -1,5 +1,6 @@
 """Every fault planted in every layer of a net, one at a time: is it seen, and where first."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -8,8 +9,13 @@ from port.errors import InputError
 from verify.bench import Bench
 from verify.criteria import accepted
 from verify.faults import FAMILIES, Fault
+from verify.layer_noise import verify_on_noise
 from verify.measure.cases import NOISE, Case
 from verify.probe_sets import ALL_SETS
+from verify.tvn import TvnPort
+
+# In place of the clips' name: no clips at all, but each layer alone.
+LAYERS_ON_NOISE = "layers on noise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,7 @@ class Mutant:
     """What became of one fault in one layer.
 
     `clips` are those that first showed it, `first` the first layer that failed on them, `reason`
-    why; all empty of a fault that no clips showed. `sees` is the first layer that computes
+    why; all empty of a fault that nothing showed. `sees` is the first layer that computes
     anything else at all, where that is not the one it was planted in. `equivalent`: nothing showed
     it, and all that the port computes on all clips is the right port's, bit for bit, in both
     precisions. `accepted`: which criteria of other tools accept the logits; empty where they were
@@ -87,8 +93,10 @@ class Judge:
         found = self.bench(NOISE).judge([(fault, tap)])
         if found is not None:  # what it computes shows nothing, but its weights do
             return replace(mutant, clips=NOISE, first=found.tap, reason=found.reason)
-        same = all(bench.same(fault, tap) for _, bench in self._benches_with(fault, tap))
-        return replace(mutant, equivalent=same)
+        if all(bench.same(fault, tap) for _, bench in self._benches_with(fault, tap)):
+            return replace(mutant, equivalent=True)
+        first, reason = self._on_noise(fault, tap)
+        return replace(mutant, clips=LAYERS_ON_NOISE if first else "", first=first, reason=reason)
 
     def close(self) -> None:
         """Free what the originals hold."""
@@ -104,6 +112,14 @@ class Judge:
                 continue
             if bench.has(fault, tap):
                 yield clips, bench
+
+    def _on_noise(self, fault: Fault, tap: str) -> tuple[str, str]:
+        """The first layer that fails alone, and why; empty if none does."""
+        net = copy.deepcopy(self.case.net).eval()
+        with fault.planted(net, tap):
+            spec = replace(self.case.spec(), port=TvnPort(net, self.case.batch))
+            report = verify_on_noise(spec)
+        return next(((each.name, each.reason) for each in report.taps if not each.passed), ("", ""))
 
     def _criteria(self, fault: Fault, tap: str) -> dict[str, bool]:
         bench = self.bench(NOISE)

@@ -16,8 +16,11 @@ from port.errors import InputError
 from verify.bench import PRECISIONS
 from verify.criteria import accepted
 from verify.engine import verify
+from verify.layer_noise import verify_on_noise
 from verify.measure.cases import NOISE, Case, all_cases
+from verify.measure.mutants import LAYERS_ON_NOISE
 from verify.remembering import Remembering
+from verify.report import Report
 from verify.spec import Arrays, PortSpec
 from verify.variants import variant
 
@@ -37,9 +40,10 @@ def _threads(number: int) -> Iterator[None]:
 
 @contextmanager
 def _without_mkldnn() -> Iterator[None]:
-    with warnings.catch_warnings(), torch.backends.mkldnn.flags(enabled=False):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one about graphics processors
-        yield
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
 
 
 @contextmanager
@@ -68,6 +72,9 @@ def variants(case: Case) -> list[dict[str, Any]]:
             found.append(_judged(case, name, clips, variant(name, kept)))
         for original in originals.values():
             original.end()
+    for name, place in PLACES.items():
+        with place():
+            found.append(_judged(case, name, LAYERS_ON_NOISE, case.spec(), verify_on_noise))
     for name, other in _others(case).items():
         found.append(_judged(case, name, NOISE, other.spec()))
     return found
@@ -105,11 +112,17 @@ def _in_this_process(case: Case) -> list[dict[str, Any]]:
     return [_judged(case, name, clips, case.spec(clips)) for clips in case.sets]
 
 
-def _judged(case: Case, name: str, clips: str, spec: PortSpec) -> dict[str, Any]:
+def _judged(
+    case: Case,
+    name: str,
+    clips: str,
+    spec: PortSpec,
+    compare: Callable[[PortSpec], Report] = verify,
+) -> dict[str, Any]:
     """The verifier's verdict, and those of other tools' criteria, on a port that is right."""
     row: dict[str, Any] = {"case": case.name, "variant": name, "clips": clips}
     try:
-        report = verify(spec)
+        report = compare(spec)
     except InputError as error:
         return row | {"passed": True, "refused": str(error)}
     return row | {
