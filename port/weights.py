@@ -8,13 +8,13 @@ import json
 import math
 import os
 import struct
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,10 +27,9 @@ from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.transfer import check_shapes
 
-Result = TypeVar("Result")
-
 FORMAT = "tvn-port/1"
 CLASSIFIER = ("head.dense.weight", "head.dense.bias")
+FLUSHED_AT_ONCE = 1 << 25  # bytes
 # numpy's and ml_dtypes' names: safetensors' name, bytes an element.
 DTYPES = {
     "float64": ("F64", 8),
@@ -141,36 +140,48 @@ def stream_weights(
     about: Callable[[], Mapping[str, Any]],
     check: Callable[[Entry, np.ndarray], None] | None = None,
 ) -> None:
-    """Write tensors in order, each read when its turn has come and let go when it is written.
+    """Write tensors, each read when its turn has come and let go when it is written and checked.
 
     Args:
         path: the file, which appears whole or not at all.
         genotype: goes into the header.
-        entries: the tensors. Two at a time are being read, so that one is read and permuted while
-            another is written.
+        entries: the tensors, in their order in the file. Two at a time are worked on.
         about: what else goes into the header; asked before the first tensor is read and after the
             last one. The second answer is kept, and its JSON must be as long as the first.
-        check: is shown every tensor as it is read back from the disk; if it raises, there is no
+        check: is shown every tensor as it is read back from the file; if it raises, there is no
             file.
 
     Raises:
         InputError: a type that cannot be stored, or the file cannot be written.
     """
     header = _header(genotype, entries, about())
-    with writing(path) as file, ThreadPoolExecutor(2) as pool:
-        file.write(header)
-        for array in _ahead(pool, [entry.read for entry in entries]):
-            file.write(as_bytes(array))
+    places = accumulate((entry.size for entry in entries), initial=len(header))
+    with writing(path) as whole, ThreadPoolExecutor(2) as pool, ThreadPoolExecutor(1) as flusher:
+        file, flushed, flushes = whole.fileno(), 0, list[Future[None]]()
+
+        def transfer(entry: Entry, place: int) -> int:
+            _write_at(file, as_bytes(entry.read()), place)
+            if check is not None:
+                data = np.frombuffer(os.pread(file, entry.size, place), entry.dtype)
+                check(entry, data.reshape(entry.shape))
+            return place + entry.size
+
+        for end in pool.map(transfer, entries, places):
+            if end - flushed > FLUSHED_AT_ONCE:  # so that the disk works while the rest is read
+                flushes.append(flusher.submit(os.fsync, file))
+                flushed = end
+        for flush in flushes:
+            flush.result()  # the system tells of a failed write once only
         final = _header(genotype, entries, about())
         assert len(final) == len(header), "the header's length was settled before the data"
-        file.seek(0)
-        file.write(final)
-        file.flush()
-        if check is not None:
-            syncing = pool.submit(os.fsync, file.fileno())
-            for _ in _ahead(pool, _checks(check, file.fileno(), len(header), entries)):
-                pass
-            syncing.result()
+        _write_at(file, memoryview(final), 0)
+
+
+def _write_at(file: int, data: memoryview, place: int) -> None:
+    """Write all of `data`; the system may take it in parts."""
+    while data:
+        written = os.pwrite(file, data, place)
+        data, place = data[written:], place + written
 
 
 def _header(genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, Any]) -> bytes:
@@ -191,32 +202,6 @@ def _header(genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, An
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # the data starts at a multiple of eight
     return struct.pack("<Q", len(text)) + text
-
-
-def _ahead(pool: Executor, calls: Sequence[Callable[[], Result]]) -> Iterator[Result]:
-    """The results of `calls` in order, one call computed ahead of the one that is asked for."""
-    futures = deque(pool.submit(call) for call in calls[:2])
-    for call in (*calls[2:], None, None):
-        if futures:
-            yield futures.popleft().result()
-        if call is not None:
-            futures.append(pool.submit(call))
-
-
-def _checks(
-    check: Callable[[Entry, np.ndarray], None], file: int, start: int, entries: Sequence[Entry]
-) -> list[Callable[[], None]]:
-    """A call for each tensor, which reads it back from the open file `file` and checks it."""
-
-    def read_and_check(entry: Entry, offset: int) -> None:
-        data = np.frombuffer(os.pread(file, entry.size, offset), entry.dtype)
-        check(entry, data.reshape(entry.shape))
-
-    calls: list[Callable[[], None]] = []
-    for entry in entries:
-        calls.append(partial(read_and_check, entry, start))
-        start += entry.size
-    return calls
 
 
 def as_bytes(array: np.ndarray) -> memoryview:
