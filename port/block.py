@@ -51,10 +51,11 @@ class Block(nn.Module):
             raise InputError(
                 f"{self.name}: {x.shape[0]} frames do not divide into clips of {self.in_frames}"
             )
+        # What the skip reads is taken first, so that its gradient comes last: it is of another
+        # memory format than the path's, and their sum is of that of the first to come.
+        read = x if self.residual is None else self.residual.sample(x)
         y = self.path(x)
-        if self.residual is not None:
-            y = self.residual(x, y)
-        return self.act(y)
+        return self.act(y if self.residual is None else self.residual(read, y))
 
 
 class Residual(nn.Module):
@@ -62,16 +63,14 @@ class Residual(nn.Module):
 
     def __init__(self, scope: Scope, in_width: int, out_width: int, stride: int) -> None:
         super().__init__()
-        self.name, self.stride = scope.name, stride
+        self.name = scope.name
+        self.sample = Sample(stride)
         self.conv = scope.tap("conv2d", Conv2d(in_width, out_width))
         self.norm = scope.tap("batch_normalization", BatchNorm(out_width))
         self.add = scope.tap("add", Add())
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """The block's input `x` `[N, C, H, W]`, projected, and its layers' output `y`, added."""
-        if y.shape[-1] != x.shape[-1]:
-            # A strided 1x1 convolution reads every stride-th pixel.
-            x = x[:, :, :: self.stride, :: self.stride]
+        """What `sample` left of the block's input, projected, and its layers' output `y`, added."""
         skip = self.norm(self.conv(x))
         # The original adds with broadcasting, which lets an axis of one pixel pass.
         if any(a != b and 1 not in (a, b) for a, b in zip(skip.shape, y.shape, strict=True)):
@@ -80,6 +79,22 @@ class Residual(nn.Module):
                 f"what it is added to {y.shape[-2]} x {y.shape[-1]}; feed another height or width"
             )
         return self.add(skip, y)
+
+
+class Sample(nn.Module):
+    """The pixels that a strided 1x1 convolution reads."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Every stride-th pixel of `x` `[N, C, H, W]`; all where the width is one pixel.
+
+        The original strides where the layers beside it change the width, and those do not change
+        that one.
+        """
+        return x if x.shape[-1] == 1 else x[:, :, :: self.stride, :: self.stride]
 
 
 class Add(nn.Module):

@@ -45,3 +45,19 @@ def pad_same(
     if statically_known_true(top + bottom + left + right == 0):
         return x
     return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def pad_uneven(
+    x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]
+) -> tuple[Tensor, tuple[int, int]]:
+    """SAME padding of zeros, as far as an operation that pads both sides alike cannot do it itself.
+
+    Returns:
+        `x` `[N, C, H, W]`, and the padding in elements that is still to be put on each side of its
+        height and of its width. A copy that is saved.
+    """
+    top, bottom = same_padding(x.shape[-2], kernel[0], stride[0])
+    left, right = same_padding(x.shape[-1], kernel[1], stride[1])
+    if statically_known_true(top == bottom) and statically_known_true(left == right):
+        return x, (top, left)
+    return F.pad(x, (left, right, top, bottom)), (0, 0)

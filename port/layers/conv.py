@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from port.layers.frames import flatten_time, unfold_time
-from port.tf_semantics import VARIANCE_SCALING_CORRECTION, pad_same
+from port.tf_semantics import VARIANCE_SCALING_CORRECTION, pad_uneven
 
 
 class Conv2d(nn.Module):
@@ -28,8 +28,8 @@ class Conv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, C, H, W]` to `[N, out, ceil(H / stride), ceil(W / stride)]`."""
-        x = pad_same(x, self.kernel, self.stride)
-        return F.conv2d(x, self.weight, self.bias, self.stride)
+        x, padding = pad_uneven(x, self.kernel, self.stride)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding)
 
     def reset_parameters(self) -> None:
         """Initialise as published: truncated normal of variance 1.3 * 2 / fan-in, bias 0."""
@@ -49,8 +49,9 @@ class DepthwiseConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, C, H, W]` to `[N, C, ceil(H / stride), ceil(W / stride)]`."""
-        x = pad_same(x, self.kernel, self.stride)
-        return F.conv2d(x, self.weight, self.bias, self.stride, groups=len(self.weight))
+        x, padding = pad_uneven(x, self.kernel, self.stride)
+        groups = len(self.weight)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=groups)
 
     def reset_parameters(self) -> None:
         """Initialise as published, where the fan-in counts all channels' weights."""

@@ -16,4 +16,6 @@ def unfold_time(x: Tensor, frames: int) -> Tensor:
 
 def flatten_time(x: Tensor, like: torch.Size) -> Tensor:
     """`[B, C, T, H*W]` back to `[B*T, C, H, W]`, with the height and width of `like`."""
-    return x.transpose(1, 2).unflatten(3, like[-2:]).flatten(0, 1)
+    # Height and width first: the other way round a gradient of one frame loses its memory format,
+    # and is copied to and fro.
+    return x.unflatten(3, like[-2:]).transpose(1, 2).flatten(0, 1)

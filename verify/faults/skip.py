@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from port.block import Add, Block, Residual
+from port.block import Add, Block, Residual, Sample
 from port.layers import Conv2d
 from port.model import TinyVideoNet
 from verify.faults.base import Fault, Site, behaves, is_a
@@ -27,7 +27,7 @@ def _is_projection(site: Site) -> bool:
 
 def _is_strided(site: Site) -> bool:
     residual = _residual(site)
-    return residual is not None and residual.conv is site.module and residual.stride > 1
+    return residual is not None and residual.conv is site.module and residual.sample.stride > 1
 
 
 def _is_square(site: Site) -> bool:
@@ -35,28 +35,18 @@ def _is_square(site: Site) -> bool:
     return _is_projection(site) and weight is not None and weight.shape[0] == weight.shape[1]
 
 
-def _sampled(module: Residual, x: Tensor, y: Tensor) -> bool:
-    return y.shape[-1] != x.shape[-1]
-
-
-def _strided_late(module: Residual, right: Right, x: Tensor, y: Tensor) -> Tensor:
+def _strided_late(module: Sample, right: Right, x: Tensor) -> Tensor:
     """Reads the second pixel of each stride where there is one; the sizes stay the same."""
-    if not _sampled(module, x, y):
-        return right(x, y)
-    return right(F.pad(x, (0, 1, 0, 1), mode="replicate")[:, :, 1:, 1:], y)
+    if x.shape[-1] == 1:
+        return right(x)
+    return right(F.pad(x, (0, 1, 0, 1), mode="replicate")[:, :, 1:, 1:])
 
 
-def _averaged(module: Residual, right: Right, x: Tensor, y: Tensor) -> Tensor:
-    if not _sampled(module, x, y):
-        return right(x, y)
+def _averaged(module: Sample, right: Right, x: Tensor) -> Tensor:
+    if x.shape[-1] == 1:
+        return right(x)
     stride = module.stride
-    means = F.avg_pool2d(x, stride, stride, ceil_mode=True, count_include_pad=False)
-    spread = means.repeat_interleave(stride, -1).repeat_interleave(stride, -2)
-    return right(spread[..., : x.shape[-2], : x.shape[-1]], y)
-
-
-def _not_strided(module: Residual, right: Right, x: Tensor, y: Tensor) -> Tensor:
-    return cast(Tensor, module.add(module.norm(module.conv(x)), y))
+    return F.avg_pool2d(x, stride, stride, ceil_mode=True, count_include_pad=False)
 
 
 def _same(module: nn.Module, right: Right, x: Tensor) -> Tensor:
@@ -100,16 +90,16 @@ def _its_block(site: Site) -> nn.Module:
     return site.block
 
 
-def _its_residual(site: Site) -> nn.Module:
+def _its_sample(site: Site) -> nn.Module:
     residual = _residual(site)
     assert residual is not None
-    return residual
+    return residual.sample
 
 
 FAULTS = (
-    Fault("skip strided from the second pixel", _is_strided, behaves(_strided_late, _its_residual)),
-    Fault("skip averaged instead of strided", _is_strided, behaves(_averaged, _its_residual)),
-    Fault("skip not strided", _is_strided, behaves(_not_strided, _its_residual)),
+    Fault("skip strided from the second pixel", _is_strided, behaves(_strided_late, _its_sample)),
+    Fault("skip averaged instead of strided", _is_strided, behaves(_averaged, _its_sample)),
+    Fault("skip not strided", _is_strided, behaves(_same, _its_sample)),
     Fault("skip without its projection", _is_square, behaves(_same)),
     Fault("skip missing", is_a(Add), behaves(_missing)),
     Fault("skip subtracted", is_a(Add), behaves(_subtracted)),
