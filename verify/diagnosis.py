@@ -33,8 +33,9 @@ MOST_LAYERS = 5
 class Diagnosis:
     """Why a port fails.
 
-    `kinds` says of each layer that is wrong by itself whether it is a bug or rounding; `confirmed`
-    whether with the causes mended nothing is wrong any more, None where that was not tried.
+    `kinds` says of each layer that is wrong by itself whether it is a bug or rounding, of the first
+    few; `further` is how many more there are, which were not looked into. `confirmed`: whether with
+    the causes mended nothing is wrong any more, None where that was not tried.
     """
 
     kinds: Mapping[str, str]
@@ -42,6 +43,7 @@ class Diagnosis:
     confirmed: bool | None
     amplified: Sequence[Amplification]
     grows_at: Sequence[Amplification]
+    further: int = 0
 
     @property
     def lines(self) -> list[str]:
@@ -50,6 +52,10 @@ class Diagnosis:
             said = ["no layer is wrong by itself: what fails is rounding that the net magnifies"]
         else:
             said = [f"{tap}: {kind}" for tap, kind in self.kinds.items()]
+        if self.further:
+            said.append(
+                f"{self.further} layers behind are wrong by themselves too, and not looked into"
+            )
         said += [str(cause) for cause in self.causes]
         if self.confirmed is not None:
             said.append(
@@ -66,6 +72,7 @@ class Diagnosis:
         """For JSON."""
         return {
             "layers": dict(self.kinds),
+            "further_layers": self.further,
             "causes": [cause.to_dict() for cause in self.causes],
             "confirmed": self.confirmed,
             "grows_at": [each.to_dict() for each in self.grows_at],
@@ -90,7 +97,8 @@ def diagnose(spec: PortSpec, report: Report, right: TinyVideoNet | None = None) 
         mended, passed = _by_repairs(spec, list(kinds))
         causes, confirmed = (mended, passed) if mended else (causes, None)
     taps = report.taps
-    return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps))
+    further = len(failing) - len(kinds)
+    return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps), further)
 
 
 def _is_wrong_itself(tap: TapReport) -> bool:

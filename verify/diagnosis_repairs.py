@@ -1,16 +1,22 @@
 """Repairs as hypotheses: which change makes a wrong layer compute what the original does."""
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from verify.diagnosis_cause import EXPLAINED, WORTH_NAMING, Cause, Repair, explained_share
-from verify.faults.base import Plant, Site
+from verify.faults.base import Plant, Site, behaves
 from verify.layer_view import LayerView
 from verify.repairs import repairs
 
 # Pairs of repairs are tried among so many that seem nearest.
 PAIRED = 12
+# How far, of the largest number, numbers may lie apart that are one but for rounding.
+ONE_NUMBER = 1e-9
 
 
 def mending(view: LayerView) -> list[tuple[Cause, Plant]]:
@@ -18,8 +24,8 @@ def mending(view: LayerView) -> list[tuple[Cause, Plant]]:
 
     More than one where it takes several changes at once.
     """
-    candidates = list(repairs(view.module, view.args))
     before = _output(view)
+    candidates = [*repairs(view.module, view.args), *_constant_added(view, before)]
     shares = {each: _share(view, before, each) for each in candidates}
     order = sorted(candidates, key=shares.__getitem__, reverse=True)
     if not order:
@@ -36,6 +42,26 @@ def mending(view: LayerView) -> list[tuple[Cause, Plant]]:
     also = tuple(each.name for each in order[1:] if enough and shares[each] >= EXPLAINED)
     rest = tuple((each.name, shares[each]) for each in order[1:] if each.name not in also)
     return [(Cause(view.tap, best.name, shares[best], also=also, instead=rest[:3]), best.plant)]
+
+
+def _constant_added(view: LayerView, before: np.ndarray | None) -> Iterator[Repair]:
+    """A bias, where the original differs by one number a channel; channels come last there."""
+    if before is None or before.shape != view.expected.shape or before.ndim < 2:
+        return
+    missing = view.expected - before
+    channels = missing.mean(tuple(range(missing.ndim - 1)))
+    if np.abs(missing - channels).max() > ONE_NUMBER * np.abs(channels).max():
+        return
+    has = isinstance(getattr(view.module, "bias", None), Tensor)
+    name = "the bias has other values" if has else "a bias is missing"
+    constant = torch.from_numpy(channels)
+
+    def biased(module: nn.Module, right: Callable[..., Tensor], *inputs: Any) -> Tensor:
+        y = right(*inputs)
+        behind = 0 if isinstance(module, nn.Linear) else y.ndim - 2  # axes behind the channels
+        return y + constant.to(y.dtype).reshape(-1, *[1] * behind)
+
+    yield Repair(name, behaves(biased))
 
 
 def _share(view: LayerView, before: np.ndarray | None, *some: Repair) -> float:

@@ -15,7 +15,8 @@ from verify.diagnosis_cause import Repair
 from verify.faults.base import Plant, behaves, with_values
 from verify.repairs_sliding import convolve, other_pools, paddings, pool_of
 
-EPSILONS = (1e-3, 1e-5, 1e-4, 1e-6, 1e-2, 1e-12, 0.0)
+# TensorFlow's, PyTorch's, those of layer norms, and that of ResNets in keras.applications.
+EPSILONS = (1e-3, 1e-5, 1e-4, 1e-6, 1e-2, 1e-12, 0.0, 1.001e-5)
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "no activation": lambda x: x,
     "ReLU": F.relu,

@@ -204,3 +204,17 @@ def test_plain_torch_modules_are_mended(name: str) -> None:
     image = 9 * _image()
     found = mending(_view(module.double(), image, right(image)))
     assert [cause.name for cause, _ in found] == [name]
+
+
+@torch.no_grad()
+def test_a_missing_bias_is_told_by_what_it_adds_to_each_channel() -> None:
+    wrong, bias = nn.Linear(3, 4, bias=False).double(), torch.tensor([2.0, 0.0, -1.0, 0.5])
+    numbers = _image().movedim(1, -1)
+    ((cause, plant),) = mending(_view(wrong, numbers, wrong(numbers) + bias))
+    assert cause.name == "a bias is missing"
+    right = wrong(numbers) + bias
+    plant(Site(wrong, "layer", wrong))
+    flat = numbers.flatten(0, 2)
+    assert torch.allclose(wrong(flat), right.flatten(0, 2), rtol=0, atol=1e-14)
+    one_more = right + torch.eye(4)[0] * numbers[..., :1]
+    assert mending(_view(nn.Linear(3, 4, bias=False).double(), numbers, one_more)) == []
