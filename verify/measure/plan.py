@@ -24,7 +24,7 @@ PARTS = {"tvn2": 16, "tvn3": 6, "tvn4": 6}
 NOT_THOROUGH = ("tvn2",)
 # In training, one module of so many.
 TRAINING_EVERY = {"tvn1": 2, "tvn2": 20, "tvn3": 12, "tvn4": 12, "tvn_mobile_1": 4}
-TRAINING_PIXELS = {"tvn2": 64, "tvn4": 40}
+TRAINING_PIXELS = {"tvn2": 128, "tvn4": 40}
 LAYERS_A_FAULT, PAIRS, FULL_SIZE_SAMPLE = 3, 40, 12
 SAMPLE = (
     "mutants random 10",
