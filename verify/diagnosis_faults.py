@@ -115,8 +115,11 @@ class Suspect:
         def tried(*some: _Hypothesis) -> tuple[float, int]:
             """The share explained here, and how many layers of the stage agree behind."""
             with ExitStack() as stack:
-                for each in some:
-                    stack.callback(self._plant(each, tap))
+                try:
+                    for each in some:
+                        stack.callback(self._plant(each, tap))
+                except RuntimeError:  # the second has no place in what the first made of the layer
+                    return -np.inf, 0
                 after = _outputs(self._right, stage, seen)
             share = explained_share(model.get(tap), after.get(tap), found.get(tap))
             behind = sum(self._same(after.get(name), found.get(name)) for name in rest)

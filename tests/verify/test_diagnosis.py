@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from port import TinyVideoNet
 from port.tf_semantics import pad_same
 from tests.verify.nets import EVERY_LAYER
+from tests.verify.test_faults import the_rest
 from verify.amplification import amplification
 from verify.bench import Bench
 from verify.diagnosis import Diagnosis, diagnose
@@ -95,6 +96,17 @@ def test_without_a_right_layer_the_change_that_mends_it_is_named(
 def test_several_mistakes_are_peeled_off(bench: Bench, faults: list[tuple[str, str]]) -> None:
     causes = diagnosed(bench, [(named(name), tap) for name, tap in faults], "float64")
     assert {(cause.name, cause.tap) for cause in causes} == set(faults)
+
+
+def test_mistakes_that_have_no_place_together_are_not_tried_together() -> None:
+    """A gate of another width has no place for other values of the right one's bias."""
+    bench = the_rest().bench()
+    planted = [
+        (named(n), GATE) for n in ("kernel read in TensorFlow's order", "gate's bias missing")
+    ]
+    causes = diagnosed(bench, planted, "float64")
+    bench.close()
+    assert {(fault.name, tap) for fault, tap in planted} == {(c.name, c.tap) for c in causes}
 
 
 def test_a_layer_in_bfloat16_is_rounding_and_no_bug(explain: Callable[..., Diagnosis]) -> None:
