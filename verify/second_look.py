@@ -93,7 +93,7 @@ def errors_when_moved(
         return errors
     last = max(index for index, stage in enumerate(spec.stages) if names.intersection(stage.taps))
     stages = spec.stages[: last + 1]
-    inputs = [dict(Moved(spec.inputs, precision, run)) for run in range(RUNS)]
+    inputs = [dict(Moved(spec.inputs, precision, run, zeros=True)) for run in range(RUNS)]
     with closing(spec.original("float64")) as exact, closing(spec.original(precision)) as runner:
         truths = _walk(exact, stages, dict(spec.inputs))
         walks = [_walk(runner, stages, moved) for moved in inputs]
@@ -115,19 +115,29 @@ def _walk(runner: OriginalRunner, stages: Sequence[Stage], carried: Arrays) -> I
 class Moved(Mapping[str, np.ndarray]):
     """Arrays whose every number is moved to the next one above or below in a precision, at random.
 
-    They are made when they are asked for: a layer reads few of the many that were seen.
+    They are made when they are asked for: a layer reads few of the many that were seen. With
+    `zeros`, what vanishes beside an array's largest number moves by one rounding of that: the next
+    number to zero is so small that it would draw no rounding anew in a clip of zeros.
     """
 
-    def __init__(self, arrays: Mapping[str, np.ndarray], precision: str, seed: int) -> None:
+    def __init__(
+        self, arrays: Mapping[str, np.ndarray], precision: str, seed: int, zeros: bool = False
+    ) -> None:
         self._arrays, self._precision, self._seed = arrays, precision, seed
+        self._zeros = zeros
 
     def __getitem__(self, name: str) -> np.ndarray:
         if self._arrays[name].dtype.kind != "f":  # such as the tokens of a text
             return self._arrays[name]
         values = self._arrays[name].astype(self._precision)
         draw = np.random.default_rng((self._seed, zlib.crc32(name.encode())))
-        ends = np.array([-np.inf, np.inf], self._precision)
-        return np.nextafter(values, draw.choice(ends, values.shape))
+        ends = draw.choice(np.array([-np.inf, np.inf], self._precision), values.shape)
+        moved = np.nextafter(values, ends)
+        if self._zeros:
+            rounding = np.spacing(np.abs(values).max(initial=0))
+            vanishing = np.abs(values) < rounding
+            moved[vanishing] = np.copysign(rounding, ends)[vanishing]
+        return moved
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

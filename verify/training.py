@@ -105,7 +105,7 @@ def _explained(
         for run in range(RUNS):
             place = run % len(spec.batches)
             batch = spec.batches[place]
-            clips = Moved({"clips": batch.clips}, "float64", run)["clips"]
+            clips = Moved({"clips": batch.clips}, "float64", run, zeros=True)["clips"]
             values = runner.run(replace(batch, clips=clips))
             for name in names:
                 error = difference(values[name], truths[place][name])

@@ -13,6 +13,7 @@ import pytest
 from verify import PortSpec, Stage, verify
 from verify import engine as engine_module
 from verify.report import Report
+from verify.second_look import Moved
 from verify.spec import Arrays, See
 
 STAGE = Stage("net", ("video",), ("product", "gate"))
@@ -135,3 +136,15 @@ def test_less_precision_still_fails() -> None:
 @pytest.mark.parametrize("change", [1e-3, 1e-6, 1e-9])
 def test_another_function_still_fails(change: float) -> None:
     assert not any(judge(seed, port_steepness=STEEPNESS * (1 + change)).passed for seed in SEEDS)
+
+
+def test_a_clip_of_zeros_moves_by_a_rounding_of_the_largest_number() -> None:
+    """The next number to zero would draw no rounding anew: the second look would see nothing."""
+    video = np.stack([np.zeros(50), np.full(50, 1e-39), np.linspace(1, 90)]).astype(np.float32)
+    moved = Moved({"video": video}, "float64", seed=0, zeros=True)["video"] - video
+    rounding = np.spacing(90.0)
+    assert np.allclose(np.abs(moved[:2]), rounding, rtol=1e-12)
+    assert set(np.sign(moved[0])) == {-1, 1}
+    assert (np.abs(moved[2]) == np.spacing(video[2].astype(np.float64))).mean() > 0.9
+    still = Moved({"video": video}, "float64", seed=0)["video"]
+    assert np.abs(still[0]).max() < 1e-300

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from port.transfer import state_dict_from_tf
 from port.weights import Weights
 from tests import recipe
 from tests.verify.nets import EVERY_LAYER
+from verify.measure.training import Recorded
 from verify.runners.isolated import IsolatedTrainer
 from verify.runners.pytorch_training import TorchTrainer
 from verify.spec import Arrays
@@ -47,19 +48,6 @@ SHOWS_AT = {
     "blocks.0.0.path.squeeze_excite.scale": "gradient/Block-0-0/SqueezeExcite/conv2d_1/bias",
     "blocks.1.0.path.context_gate.scale": "gradient/Block-1-0/ContextGate/conv2d/bias",
 }
-
-
-@dataclasses.dataclass
-class Recorded:
-    """What the original computed, for as many comparisons as a test makes."""
-
-    steps: Mapping[int, Arrays]
-
-    def run(self, batch: TrainingBatch) -> Arrays:
-        return self.steps[id(batch)]
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -99,11 +87,7 @@ def make_spec(net: TinyVideoNet, loss: str = "softmax", isolated: bool = False) 
 
 
 def recorded(spec: TrainingSpec) -> TrainingSpec:
-    runners: dict[str, Recorded] = {}
-    for precision in ("float64", "float32"):
-        original = spec.original(precision)
-        runners[precision] = Recorded({id(batch): original.run(batch) for batch in spec.batches})
-        original.close()
+    runners = {p: Recorded(spec.original(p)) for p in ("float64", "float32")}
     return dataclasses.replace(spec, original=runners.__getitem__)
 
 

@@ -1,9 +1,10 @@
 """Faults of training planted one at a time: does comparing a training step show each."""
 
 import copy
+import hashlib
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,18 +26,26 @@ ROUNDING = 1e-12
 FAMILY = "training"
 
 
-@dataclass(frozen=True)
 class Recorded:
-    """A side that computes nothing again, whatever is wrong with the other."""
+    """A side that computes nothing twice, whatever is wrong with the other."""
 
-    steps: Mapping[int, Arrays]
+    def __init__(self, runner: TrainingRunner) -> None:
+        self._runner = runner
+        self.steps: dict[bytes, Arrays] = {}
 
     def run(self, batch: TrainingBatch) -> Arrays:
-        """See `TrainingRunner`."""
-        return self.steps[id(batch)]
+        """See `TrainingRunner`; batches are told apart by their clips."""
+        key = hashlib.sha256(batch.clips.tobytes()).digest()
+        if key not in self.steps:
+            self.steps[key] = self._runner.run(batch)
+        return self.steps[key]
 
     def close(self) -> None:
-        """Nothing to free."""
+        """It goes on to be used; see `end`."""
+
+    def end(self) -> None:
+        """Free what the runner holds."""
+        self._runner.close()
 
 
 def training_mutants(case: Case, step: int, pixels: int) -> list[dict[str, Any]]:
@@ -58,21 +67,19 @@ def training_mutants(case: Case, step: int, pixels: int) -> list[dict[str, Any]]
         keep_probability=KEEP,
         seed=case.seed,
     )
-    originals = {p: _recorded(spec, spec.original(p)) for p in ("float64", "float32")}
-    right = {p: _recorded(spec, spec.port(p)) for p in ("float64", "float32")}
+    originals = {p: Recorded(spec.original(p)) for p in ("float64", "float32")}
+    right = {p: Recorded(spec.port(p)) for p in ("float64", "float32")}
     kept = replace(spec, original=originals.__getitem__)
     report = training(replace(kept, port=right.__getitem__))
     assert report.passed, f"{case.name}: training of the right port itself fails"
-    return [
+    rows = [
         _judged(case, net, fault, path, kept, right)
         for fault in FAULTS
         for path in fault.sites(net)[::step]
     ]
-
-
-def _recorded(spec: TrainingSpec, runner: TrainingRunner) -> Recorded:
-    with closing(runner):
-        return Recorded({id(batch): runner.run(batch) for batch in spec.batches})
+    for side in (*originals.values(), *right.values()):
+        side.end()
+    return rows
 
 
 def _judged(
@@ -83,8 +90,10 @@ def _judged(
     spec: TrainingSpec,
     right: Mapping[str, Recorded],
 ) -> dict[str, Any]:
-    with fault.planted(net, path):
-        wrong = _recorded(spec, TorchTrainer(net, "float64"))
+    with fault.planted(net, path), closing(TorchTrainer(net, "float64")) as runner:
+        wrong = Recorded(runner)
+        for batch in spec.batches:
+            wrong.run(batch)
     sides = {"float64": wrong, "float32": right["float32"]}
     report = training(replace(spec, port=sides.__getitem__))
     changed = _changed(spec, wrong, right["float64"])
@@ -106,7 +115,7 @@ def _judged(
 
 def _changed(spec: TrainingSpec, wrong: Recorded, right: Recorded) -> list[str]:
     """What a step computes otherwise, by more than rounding, in the order of computation."""
-    pairs = [(wrong.steps[key], step) for key, step in right.steps.items()]
+    pairs = [(found, right.steps[key]) for key, found in wrong.steps.items()]
     return [
         name
         for name in spec.values
