@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
+from port.errors import InputError
 from port.genotype import Genotype
-from port.model import TinyVideoNet
+from port.model import COLOURS, TinyVideoNet
 from port.names import table
 from port.transfer import state_dict_from_tf
 from port.weights import Weights
@@ -71,11 +73,15 @@ def tvn_training_spec(
         isolated: run the original in processes of its own, so that its memory and the port's are
             never needed at once; see `IsolatedTrainer`.
         about: more for the report.
+
+    Raises:
+        InputError: the net does not give one row of logits a clip, so there is nothing to train.
     """
     variables, net = _sides(
         genotype, variables, net, num_classes, seed, keep_probability, max_pool_predictions
     )
     size = (height or genotype.clip.image_size, width or genotype.clip.image_size)
+    _check_rows(net, batch, size)
     options = _options(net, batch, *size)
     shape = (batch, *size)
     first = training_batch(net, shape, seed, loss)
@@ -180,6 +186,15 @@ def _sides(
             drop_rate=1 - keep_probability, max_pool_predictions=max_pool_predictions
         )
     return variables, net
+
+
+def _check_rows(net: TinyVideoNet, batch: int, size: tuple[int, int]) -> None:
+    """Streams of different lengths may end in more or fewer rows than clips went in."""
+    with torch.no_grad():
+        clips = torch.empty(batch, COLOURS, net.genotype.clip.num_frames, *size, device="meta")
+        rows = len(copy.deepcopy(net).to("meta").eval()(clips))
+    if rows != batch:
+        raise InputError(f"{batch} clips give {rows} rows of logits: this net cannot be trained")
 
 
 def _options(net: TinyVideoNet, batch: int, height: int, width: int) -> dict[str, Any]:

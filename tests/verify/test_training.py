@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from port import TinyVideoNet
+from port.errors import InputError
 from port.names import table
 from port.transfer import state_dict_from_tf
 from port.weights import Weights
 from tests import recipe
 from tests.verify.nets import EVERY_LAYER
+from verify.measure.cases import random_case
 from verify.measure.training import Recorded
 from verify.runners.isolated import IsolatedTrainer
 from verify.runners.pytorch_training import TorchTrainer
@@ -183,3 +185,9 @@ def _refuse() -> TorchTrainer:
 
 def _vanish() -> TorchTrainer:
     os._exit(3)
+
+
+def test_a_net_whose_logits_are_not_one_row_a_clip_is_refused() -> None:
+    """The original counts frames in order of definition, whatever a block reads."""
+    with pytest.raises(InputError, match="2 clips give 6 rows"):
+        tvn_training_spec(random_case(5).genotype, max_pool_predictions=True)
