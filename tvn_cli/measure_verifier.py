@@ -3,22 +3,18 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from port.errors import InputError
 from tvn_cli.main import no_arguments
 
-if TYPE_CHECKING:
-    pass
-
 USAGE = "tvn measure-verifier [--full] [--run=DIR] [--only=UNIT,…] [--json=FILE]"
 
 
 def define(values: flags.FlagValues) -> None:
     """Declare the flags."""
-    flags.DEFINE_bool("full", False, "all nets and all units, for half an hour or more; a small "
+    flags.DEFINE_bool("full", False, "all nets and all units, two hours of CPU time; a small "
                       "sample if left out", flag_values=values)  # fmt: skip
     flags.DEFINE_string("run", None, "a folder that keeps what each unit found; what it holds "
                         "already is not measured again", flag_values=values)  # fmt: skip
