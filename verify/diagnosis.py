@@ -53,9 +53,7 @@ class Diagnosis:
         else:
             said = [f"{tap}: {kind}" for tap, kind in self.kinds.items()]
         if self.further:
-            said.append(
-                f"{self.further} layers behind are wrong by themselves too, and not looked into"
-            )
+            said.append(f"{self.further} more layers are wrong by themselves, and not looked into")
         said += [str(cause) for cause in self.causes]
         if self.confirmed is not None:
             said.append(
