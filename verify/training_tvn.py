@@ -189,10 +189,13 @@ def _sides(
 
 
 def _check_rows(net: TinyVideoNet, batch: int, size: tuple[int, int]) -> None:
-    """Streams of different lengths may end in more or fewer rows than clips went in."""
-    with torch.no_grad():
-        clips = torch.empty(batch, COLOURS, net.genotype.clip.num_frames, *size, device="meta")
-        rows = len(copy.deepcopy(net).to("meta").eval()(clips))
+    """Streams of different lengths may end in more or fewer rows than clips went in.
+
+    Asked of a net of its own: one that is to be judged may refuse, which the report has to say.
+    """
+    with torch.device("meta"), torch.no_grad():
+        own = TinyVideoNet(net.genotype, 1, max_pool_predictions=net.max_pool_predictions).eval()
+        rows = len(own(torch.empty(batch, COLOURS, net.genotype.clip.num_frames, *size)))
     if rows != batch:
         raise InputError(f"{batch} clips give {rows} rows of logits: this net cannot be trained")
 
