@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from port import Genotype
+from port.memory import keep_freed_memory
 from port.transfer import tf_from_state_dict
 from train.config import Config
 from train.distributed import World
-from train.memory import keep_freed_memory
 from train.mixup import one_hot
 from train.optim import set_training_mode
 from train.start import start

@@ -58,10 +58,10 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     required(values, "data", "run")
     if config.model == "" and values.weights is None:
         raise InputError("--weights or --model must be given; see --help")
+    from port.memory import keep_freed_memory
     from train.distributed import joined
     from train.finetune import finetune
     from train.folds import fold_folder
-    from train.memory import keep_freed_memory
     from train.signals import StopRequest
     from train.splits import fold_count
     from train.videos import read_videos

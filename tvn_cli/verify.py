@@ -67,7 +67,10 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Verify, print the table, write the reports and the certificate."""
+    from port.memory import keep_freed_memory
+
     no_arguments(arguments)
+    keep_freed_memory()
     if values.spec is not None:
         return _verify_own(values)
     if values.review:
@@ -207,11 +210,11 @@ def _subject(values: flags.FlagValues) -> "Subject":
 
 def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
     """The port, with all its taps; then what the level adds, with what fails."""
-    from verify.levels import compare, converted, further, inference_spec
+    from verify.levels import Comparer, converted, further, inference_spec
     from verify.table import print_taps, print_verdict
 
-    spec = inference_spec(subject)
-    report = compare(subject, spec)
+    spec, comparer = inference_spec(subject), Comparer(subject)
+    report = comparer.compare(spec)
     print_taps(report.taps)
     print_verdict(report)
     if not report.passed:
@@ -219,7 +222,7 @@ def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
         report = _explained(spec, report, converted(subject.genotype, subject.variables, heads))
     outcomes: dict[str, Outcome] = {}
     skipped: dict[str, str] = {}
-    for name, judge in further(subject, level).items():
+    for name, judge in further(subject, level, comparer).items():
         try:
             outcomes[name] = judge()
         except InputError as error:
@@ -227,6 +230,7 @@ def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
             print(f"not judged: {name}: {error}")
         else:
             print_verdict(outcomes[name])
+    comparer.close()
     if also and not report.passed:
         skipped |= dict.fromkeys(also, "the port itself failed")
         print(f"not judged, since the port itself failed: {', '.join(also)}")

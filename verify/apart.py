@@ -1,4 +1,4 @@
-"""A verification in a process of its own, which gives all its memory back when it is done.
+"""Verifications in a process of their own, which gives all its memory back when it ends.
 
 TensorFlow keeps what it once allocated until its process ends: of a large net gigabytes, which
 what is compared next would come on top of.
@@ -6,10 +6,12 @@ what is compared next would come on top of.
 
 import multiprocessing
 import pickle
-from functools import partial
+from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Protocol
 
+from port.memory import keep_freed_memory
 from verify.engine import Watcher, verify
 from verify.report import Report, TapReport
 from verify.spec import PortSpec
@@ -23,44 +25,62 @@ class Judge(Protocol):
         ...
 
 
-def verify_apart(spec: PortSpec, *, watch: Watcher, judge: Judge = verify) -> Report:
-    """`judge(spec, watch=watch)`, elsewhere; `spec` must be one that can be pickled.
+class Apart:
+    """One process that verifies, specs after specs; the first of them starts it."""
 
-    Raises:
-        RuntimeError: the process was ended; what fails in it is raised here as it is.
-    """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    # As bytes: tensors would be handed over in shared memory, which containers have little of.
-    process = context.Process(target=_serve, args=(pickle.dumps((judge, spec)), theirs))
-    process.start()
-    theirs.close()
-    try:
-        while isinstance(message := ours.recv(), TapReport):
-            watch(message)
-    except EOFError:
-        process.join()
-        raise RuntimeError(
-            f"the process that verified {spec.name} ended with status {process.exitcode}; if it "
-            "was killed, memory may have run out"
-        ) from None
-    finally:
-        ours.close()
-    process.join()
-    if isinstance(message, Exception):
-        raise message
-    report: Report = message
-    return report
+    def __init__(self) -> None:
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def verify(self, spec: PortSpec, *, watch: Watcher, judge: Judge = verify) -> Report:
+        """`judge(spec, watch=watch)`, elsewhere; `spec` must be one that can be pickled.
+
+        Raises:
+            RuntimeError: the process was ended; what fails in it is raised here as it is.
+        """
+        if self._pipe is None:
+            self._start()
+        assert self._pipe is not None and self._process is not None
+        try:
+            # As bytes: tensors would be handed over in shared memory, of which containers have
+            # little.
+            self._pipe.send_bytes(pickle.dumps((judge, spec)))
+            while isinstance(message := self._pipe.recv(), TapReport):
+                watch(message)
+        except (EOFError, ConnectionError):
+            process = self._process
+            self.close()
+            raise RuntimeError(
+                f"the process that verified {spec.name} ended with status {process.exitcode}; if "
+                "it was killed, memory may have run out"
+            ) from None
+        if isinstance(message, Exception):
+            raise message
+        report: Report = message
+        return report
+
+    def close(self) -> None:
+        """End the process; another verification starts another one."""
+        if self._pipe is not None and self._process is not None:
+            self._pipe.close()
+            self._process.join()
+        self._pipe = self._process = None
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
 
 
-def _serve(pickled: bytes, pipe: Connection) -> None:
-    """Send every tap's report, then the whole one, or what went wrong."""
-    try:
-        judge, spec = pickle.loads(pickled)
-        pipe.send(judge(spec, watch=partial(_send, pipe)))
-    except Exception as error:
-        pipe.send(error)
-
-
-def _send(pipe: Connection, tap: TapReport) -> None:
-    pipe.send(tap)
+def _serve(pipe: Connection) -> None:
+    """For each spec send every tap's report, then the whole one, or what went wrong."""
+    keep_freed_memory()
+    with suppress(EOFError):  # the other end closes when it has no more
+        while True:
+            judge, spec = pickle.loads(pipe.recv_bytes())
+            try:
+                pipe.send(judge(spec, watch=pipe.send))
+            except Exception as error:
+                pipe.send(error)

@@ -36,15 +36,17 @@ def difference(found: np.ndarray, truth: np.ndarray) -> Difference:
         return Difference(np.inf, np.inf, float(np.abs(truth).max(initial=0.0)))
     found, truth = found.reshape(-1), truth.reshape(-1)
     maximum = scale = squares = 0.0
+    differing = np.empty(min(truth.size, CHUNK))
     for start in range(0, truth.size, CHUNK):
-        part = truth[start : start + CHUNK].astype(np.float64)
+        part = truth[start : start + CHUNK]
+        error = differing[: part.size]
         with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which counts
-            error = np.abs(found[start : start + CHUNK] - part)
+            np.subtract(found[start : start + CHUNK], part, out=error, dtype=np.float64)
         # np.maximum hands NaN on, which Python's max does not.
-        maximum = np.maximum(maximum, error.max())
-        scale = np.maximum(scale, np.abs(part).max())
+        maximum = np.maximum(maximum, np.maximum(error.max(), -error.min()))
+        scale = np.maximum(scale, np.maximum(float(part.max()), -float(part.min())))
         # No BLAS: a threaded dot product of so few elements costs more than it saves.
-        squares += float(np.square(error).sum())
+        squares += float(np.einsum("i,i", error, error))
     if not (np.isfinite(maximum) and np.isfinite(scale)):
         return Difference(np.inf, np.inf, float(scale))
     return Difference(float(maximum), float(np.sqrt(squares / max(truth.size, 1))), float(scale))

@@ -13,7 +13,7 @@ from port.model import TinyVideoNet
 from port.names import table
 from port.transfer import state_dict_from_tf
 from port.weights import Weights
-from verify.apart import Judge, verify_apart
+from verify.apart import Apart, Judge
 from verify.engine import verify
 from verify.layer_noise import verify_on_noise
 from verify.optimizers import OptimizerSpec
@@ -78,7 +78,7 @@ def inference_spec(subject: Subject) -> PortSpec:
     )
 
 
-def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
+def further(subject: Subject, level: str, comparer: "Comparer") -> dict[str, Callable[[], Outcome]]:
     """What a level compares besides every layer, by name: a call that does it.
 
     A call may raise InputError, where the net cannot be compared in that way.
@@ -88,10 +88,10 @@ def further(subject: Subject, level: str) -> dict[str, Callable[[], Outcome]]:
     full = level == "full"
     calls: dict[str, Callable[[], Outcome]] = {}
     for probes in ALL_SETS if full else DEFAULT_SETS:
-        calls[f"probes: {probes.name}"] = partial(_probe, subject, probes)
-    calls["layers on noise"] = partial(_noise, subject)
+        calls[f"probes: {probes.name}"] = partial(_probe, subject, probes, comparer)
+    calls["layers on noise"] = partial(_noise, subject, comparer)
     for loss in ("softmax", "sigmoid") if full else ("softmax",):
-        calls[f"training: {loss} loss"] = partial(_train, subject, loss)
+        calls[f"training: {loss} loss"] = partial(_train, subject, loss, comparer)
     if full:
         calls["trajectory"] = partial(_follow, subject)
     return calls
@@ -111,24 +111,37 @@ def _is_heavy(subject: Subject) -> bool:
     return count(subject.genotype, subject.net.num_classes).multiply_adds > HEAVY
 
 
-def compare(subject: Subject, spec: PortSpec, judge: Judge = verify) -> Report:
-    """Judge a spec of the subject with a progress bar; of a heavy one, in another process."""
-    run = partial(verify_apart, judge=judge) if _is_heavy(subject) else judge
-    return run_with_progress(spec, lambda watch: run(spec, watch=watch))
+class Comparer:
+    """Judges specs of a subject with a progress bar; all of a heavy one in one other process."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._apart = Apart() if _is_heavy(subject) else None
+
+    def compare(self, spec: PortSpec, judge: Judge = verify) -> Report:
+        """The report of `judge`."""
+        run = partial(self._apart.verify, judge=judge) if self._apart else judge
+        return run_with_progress(spec, lambda watch: run(spec, watch=watch))
+
+    def close(self) -> None:
+        """Give the memory back; it can go on to be used."""
+        if self._apart:
+            self._apart.close()
 
 
-def _probe(subject: Subject, probes: ProbeSet) -> Outcome:
+def _probe(subject: Subject, probes: ProbeSet, comparer: Comparer) -> Outcome:
     spec = probe_spec(probes, subject.genotype, subject.variables, subject.net, name=subject.name)
-    return compare(subject, spec)
+    return comparer.compare(spec)
 
 
-def _noise(subject: Subject) -> Outcome:
-    parts = (subject.genotype, subject.variables, subject.net)
-    spec = replace(probe_spec(ODD_SIZE, *parts), name=f"{subject.name}: layers on noise")
-    return compare(subject, spec, verify_on_noise)
+def _noise(subject: Subject, comparer: Comparer) -> Outcome:
+    """Of the clips only the shapes matter, so there are few of them, and small ones."""
+    small = replace(subject, batch=2, height=ODD_SIZE.height, width=ODD_SIZE.width)
+    spec = replace(inference_spec(small), name=f"{subject.name}: layers on noise")
+    return comparer.compare(spec, verify_on_noise)
 
 
-def _train(subject: Subject, loss: str) -> Outcome:
+def _train(subject: Subject, loss: str, comparer: Comparer) -> Outcome:
+    comparer.close()  # a training step needs all the memory there is
     heavy = _is_heavy(subject)
     spec = tvn_training_spec(
         subject.genotype,

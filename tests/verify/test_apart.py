@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,33 +11,42 @@ from port import create_model, tf_from_state_dict
 from port.taps import tapped_modules
 from tests.verify.nets import EVERY_LAYER
 from verify import tvn_spec, verify
-from verify.apart import verify_apart
+from verify.apart import Apart
 from verify.report import TapReport
 
 
-def test_elsewhere_it_finds_the_same() -> None:
+@pytest.fixture
+def elsewhere() -> Iterator[Apart]:
+    apart = Apart()
+    yield apart
+    apart.close()
+
+
+def test_elsewhere_it_finds_the_same(elsewhere: Apart) -> None:
     net = create_model(EVERY_LAYER, num_classes=7)
     wrong = "Block-0-0/STConvs/batch_normalization"
     tapped_modules(net)[wrong].eps = 1e-2
     variables = tf_from_state_dict(net.state_dict(), EVERY_LAYER)
     spec = tvn_spec(EVERY_LAYER, variables=variables, net=net, width=31)
     seen: list[TapReport] = []
-    apart, here = verify_apart(spec, watch=seen.append), verify(spec)
+    apart, here = elsewhere.verify(spec, watch=seen.append), verify(spec)
     assert apart.first_failure == here.first_failure == wrong
     assert seen == apart.taps
     assert [(t.name, t.reason) for t in seen] == [(t.name, t.reason) for t in here.taps]
 
 
-def test_what_fails_there_is_raised_here() -> None:
-    spec = replace(tvn_spec(EVERY_LAYER), inputs={})
+def test_what_fails_there_is_raised_here_and_it_goes_on(elsewhere: Apart) -> None:
+    spec = tvn_spec(EVERY_LAYER)
     with pytest.raises(KeyError, match="video"):
-        verify_apart(spec, watch=lambda tap: None)
+        elsewhere.verify(replace(spec, inputs={}), watch=lambda tap: None)
+    assert elsewhere.verify(spec, watch=lambda tap: None).passed
 
 
-def test_its_end_is_noticed() -> None:
-    spec = replace(tvn_spec(EVERY_LAYER), port=_killed)
+def test_its_end_is_noticed_and_another_starts(elsewhere: Apart) -> None:
+    spec = tvn_spec(EVERY_LAYER)
     with pytest.raises(RuntimeError, match="status -9"):
-        verify_apart(spec, watch=lambda tap: None)
+        elsewhere.verify(replace(spec, port=_killed), watch=lambda tap: None)
+    assert elsewhere.verify(spec, watch=lambda tap: None).passed
 
 
 def _killed(precision: str) -> object:

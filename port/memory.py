@@ -1,4 +1,4 @@
-"""Memory that training on a CPU frees and at once needs again, kept in the process."""
+"""Memory that a CPU's large tensors free and the next at once need again, kept in the process."""
 
 import ctypes
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from train.memory import keep_freed_memory
+from port.memory import keep_freed_memory
 
 # A process of its own, as a run is: in a fork of a test worker the thread may allocate from
 # another arena than the main one, and glibc maps what is too large for such an arena anew.
