@@ -97,12 +97,18 @@ def _gradient_into_padding(module: SpatialPool, right: Right, x: Tensor) -> Tens
 
 
 def _gradient_to_all_ties(module: SpatialPool, right: Right, x: Tensor) -> Tensor:
-    """The right maxima, with the gradient of a mean over each window's largest."""
+    """The right maxima; where several are largest, each gets the gradient that is one's."""
     padded = pad_same(x, module.kernel, module.stride, value=-torch.inf)
     width = module.kernel[0] * module.kernel[1]
     windows = padded.unfold(2, module.kernel[0], module.stride[0])
     windows = windows.unfold(3, module.kernel[1], module.stride[1])
-    return _with_gradient_of(windows.reshape(*windows.shape[:4], width).amax(-1), right(x))
+    windows = windows.reshape(*windows.shape[:4], width)
+    y = right(x)
+    largest = windows == y[..., None]
+    # Where one alone is largest, not a bit of its gradient changes.
+    others = torch.where(largest, windows, 0).sum(-1) - y
+    more = torch.where(largest.sum(-1) > 1, others, 0)
+    return y + (more - more.detach())
 
 
 def _detached_gate(module: ClipScale, right: Right, x: Tensor, gate: Tensor) -> Tensor:

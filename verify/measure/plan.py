@@ -24,8 +24,7 @@ PARTS = {"tvn2": 16, "tvn3": 6, "tvn4": 6}
 NOT_THOROUGH = ("tvn2",)
 # Of the random nets, so many in training; the next one has another number of logits than of clips.
 TRAINED = 5
-# In training, one module of so many.
-TRAINING_EVERY = {"tvn1": 2, "tvn2": 20, "tvn3": 12, "tvn4": 12, "tvn_mobile_1": 4}
+TRAINING_PARTS = {"tvn2": 6, "tvn3": 2, "tvn4": 2}
 TRAINING_PIXELS = {"tvn2": 128, "tvn4": 40}
 LAYERS_A_FAULT, PAIRS, FULL_SIZE_SAMPLE = 3, 40, 12
 SAMPLE = (
@@ -42,24 +41,31 @@ def units() -> dict[str, Callable[[], Rows]]:
     found: dict[str, Callable[[], Rows]] = {}
     small = [f"random {number}" for number in range(RANDOM_CASES)]
     for name in (*list_models(), *small):
-        parts = PARTS.get(name, 1)
-        for part in range(parts):
-            whole = f"mutants {name}"
-            unit = f"{whole} part {part + 1} of {parts}" if parts > 1 else whole
-            found[unit] = partial(_mutants, name, part, parts)
+        found |= _shares(f"mutants {name}", _mutants, name, PARTS.get(name, 1))
         found[f"variants {name}"] = partial(_variants, name)
     for name in ("tvn1", "tvn_mobile_2", *small):
         found[f"oneDNN {name}"] = partial(_without_onednn, name)
     for name in ("random 8", "random 10"):
         found[f"compiled {name}"] = partial(_compiled, name)
     for name in (*list_models(), *small[:TRAINED]):
-        found[f"training {name}"] = partial(_training, name)
+        found |= _shares(f"training {name}", _training, name, TRAINING_PARTS.get(name, 1))
     for name in (*list_models(), *small):
         found[f"diagnosis {name}"] = partial(_diagnosis, name)
         found[f"pairs {name}"] = partial(_pairs, name)
     for name in list_models():
         found[f"full size {name}"] = partial(_full_size, name)
     return found
+
+
+def _shares(
+    whole: str, measure: Callable[[str, int, int], Rows], name: str, parts: int
+) -> dict[str, Callable[[], Rows]]:
+    if parts == 1:
+        return {whole: partial(measure, name, 0, 1)}
+    return {
+        f"{whole} part {part + 1} of {parts}": partial(measure, name, part, parts)
+        for part in range(parts)
+    }
 
 
 def run(folder: Path, names: list[str], watch: Callable[[str, int], None]) -> None:
@@ -123,11 +129,11 @@ def _compiled(name: str) -> Rows:
     return compiled(all_cases()[name]())
 
 
-def _training(name: str) -> Rows:
+def _training(name: str, part: int, parts: int) -> Rows:
     from verify.measure.training import training_mutants
 
-    case = all_cases()[name]()
-    return training_mutants(case, TRAINING_EVERY.get(name, 2), TRAINING_PIXELS.get(name, 32))
+    pixels = TRAINING_PIXELS.get(name, 32)
+    return training_mutants(all_cases()[name](), pixels, part, parts)
 
 
 def _diagnosis(name: str) -> Rows:
