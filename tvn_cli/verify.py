@@ -141,6 +141,15 @@ def _explained(spec: "PortSpec", report: "Report", right: "TinyVideoNet | None" 
     return replace(report, diagnosis=diagnosis)
 
 
+def _print_why(outcome: "Outcome") -> None:
+    """Of training that failed, which mistake it is."""
+    from verify.table import print_diagnosis
+    from verify.training_report import TrainingReport
+
+    if isinstance(outcome, TrainingReport) and outcome.diagnosis:
+        print_diagnosis(outcome.diagnosis)
+
+
 def _write(report: "Report", outputs: dict[Path, str]) -> None:
     from port.atomic import write_text
 
@@ -230,6 +239,7 @@ def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
             print(f"not judged: {name}: {error}")
         else:
             print_verdict(outcomes[name])
+            _print_why(outcomes[name])
     comparer.close()
     if also and not report.passed:
         skipped |= dict.fromkeys(also, "the port itself failed")

@@ -3,6 +3,7 @@
 from html import escape
 
 from verify.report import Outcome, Report, TapReport
+from verify.training_report import TrainingReport
 from verify.trajectory import TrajectoryReport
 from verify.trajectory_plot import render as render_plot
 from verify.verdicts import Verdict
@@ -49,11 +50,11 @@ over the original's own, both against the original in float64.</p>
 """
 
 
-def _diagnosis(report: Report) -> str:
+def _diagnosis(outcome: Outcome) -> str:
     """What is said of why it failed, a line an item."""
-    if report.diagnosis is None:
+    if not isinstance(outcome, Report | TrainingReport) or outcome.diagnosis is None:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in report.diagnosis.lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in outcome.diagnosis.lines)
     return f"<h2>Diagnosis</h2><ul>{items}</ul>\n"
 
 
@@ -75,7 +76,7 @@ def _further(outcome: Outcome) -> str:
     table = f"{HEAD}<tbody>{rows}</tbody></table>" if failing else ""
     plot = render_plot(outcome) if isinstance(outcome, TrajectoryReport) else ""
     line = f"<span class='{mark}'>{word}</span>: {escape(outcome.summary)}"
-    return f"<h2>{line}</h2>{table}{plot}\n"
+    return f"<h2>{line}</h2>{_diagnosis(outcome)}{table}{plot}\n"
 
 
 def _row(tap: TapReport) -> str:

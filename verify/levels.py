@@ -23,6 +23,7 @@ from verify.report import Outcome, Report
 from verify.spec import PortSpec
 from verify.table import follow_with_progress, run_with_progress, train_with_progress
 from verify.training import training
+from verify.training_diagnosis import diagnose_training
 from verify.training_tvn import tvn_training_spec, tvn_trajectory_spec
 from verify.trajectory import trajectory
 from verify.tvn import tvn_spec
@@ -156,7 +157,11 @@ def _train(subject: Subject, loss: str, comparer: Comparer) -> Outcome:
         batches=2 if heavy else 3,
         isolated=heavy,
     )
-    return train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
+    report = train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
+    if report.passed:
+        return report
+    right = converted(subject.genotype, subject.variables, subject.net.max_pool_predictions)
+    return replace(report, diagnosis=diagnose_training(subject.net, right, seed=subject.seed))
 
 
 def _follow(subject: Subject) -> Outcome:

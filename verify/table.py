@@ -12,6 +12,7 @@ from verify.diagnosis import Diagnosis
 from verify.engine import Watcher
 from verify.report import Outcome, Report, TapReport
 from verify.spec import PortSpec
+from verify.training_diagnosis import TrainingDiagnosis
 from verify.training_report import TrainingReport
 from verify.trajectory import TrajectoryReport
 from verify.verdicts import Verdict
@@ -80,7 +81,7 @@ def print_verdict(outcome: Outcome) -> None:
     Console().print(text, highlight=False, soft_wrap=True)
 
 
-def print_diagnosis(diagnosis: Diagnosis) -> None:
+def print_diagnosis(diagnosis: Diagnosis | TrainingDiagnosis) -> None:
     """Print why a port failed, a line each."""
     console = Console()
     console.print(Text("diagnosis", "bold"))

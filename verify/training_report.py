@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from verify.compare import Difference
 from verify.verdicts import FLOAT32_ROUNDING, GRANTED_ROUNDINGS, SAME_PRECISION_FACTOR
+
+if TYPE_CHECKING:
+    from verify.training_diagnosis import TrainingDiagnosis
 
 SCHEMA = "tvn-training-report/1"
 
@@ -138,11 +141,15 @@ class ValueReport:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """The outcome; `values` in the order of computation, forward and then back from the loss."""
+    """The outcome; `values` in the order of computation, forward and then back from the loss.
+
+    `diagnosis`: why it failed, where that was asked.
+    """
 
     name: str
     values: Sequence[ValueReport]
     about: dict[str, Any] = field(default_factory=dict)
+    diagnosis: "TrainingDiagnosis | None" = None
 
     @property
     def passed(self) -> bool:
@@ -192,6 +199,7 @@ class TrainingReport:
             "passed": self.passed,
             "first_failure": self.first_failure,
             "about": self.about,
+            "diagnosis": self.diagnosis and self.diagnosis.to_dict(),
             "values": [value.to_dict() for value in self.values],
         }
 

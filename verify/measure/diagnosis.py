@@ -13,7 +13,11 @@ from verify.diagnosis_faults import Suspect
 from verify.faults import Fault
 from verify.measure.cases import NOISE, Case
 from verify.measure.mutants import sites
+from verify.measure.training import KEEP
 from verify.spec import Stage
+from verify.training_diagnosis import diagnose_training
+from verify.training_faults import FAULTS as TRAINING_FAULTS
+from verify.training_faults import TrainingFault
 
 # Where the layer's family is this, only float32 shows the mistake.
 ONLY_IN_FLOAT32 = "precision"
@@ -65,6 +69,21 @@ def pairs(case: Case, number: int) -> list[dict[str, Any]]:
     return found
 
 
+def training_faults(case: Case, most: int) -> list[dict[str, Any]]:
+    """One fault of training at a time, of every kind, in at most `most` of its modules."""
+    found = []
+    right = copy.deepcopy(case.net)
+    right.head.dropout.p = 1 - KEEP
+    for fault in TRAINING_FAULTS:
+        for path in _drawn(fault.sites(right), most, fault.name):
+            port = copy.deepcopy(right)
+            with fault.planted(port, path):
+                told = diagnose_training(port, right, keep_probability=KEEP)
+            if told.differing:
+                found.append(_row(case, [(fault, path)], told.causes))
+    return found
+
+
 def _both_matter(bench: Bench, first: Planted, second: Planted) -> bool:
     """Whether either fault changes what the port computes, with the other and without."""
     start, end = sorted((bench.stage_of(first[1]), bench.stage_of(second[1])))
@@ -88,7 +107,9 @@ def _drawn(taps: list[str], most: int, name: str) -> list[str]:
     return [taps[i] for i in sorted(draw.permutation(len(taps))[:most])]
 
 
-def _row(case: Case, planted: Sequence[Planted], causes: Sequence[Cause]) -> dict[str, Any]:
+def _row(
+    case: Case, planted: Sequence[tuple[Fault | TrainingFault, str]], causes: Sequence[Cause]
+) -> dict[str, Any]:
     """`named`: each fault's name stands first at its layer; `tied`: or explains as much."""
     wanted = [(fault.name, tap) for fault, tap in planted]
     first = {(cause.name, cause.tap) for cause in causes}

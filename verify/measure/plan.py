@@ -31,6 +31,7 @@ SAMPLE = (
     "mutants random 10",
     "variants random 10",
     "training random 4",
+    "steps random 4",
     "diagnosis random 10",
     "pairs random 10",
 )
@@ -49,6 +50,7 @@ def units() -> dict[str, Callable[[], Rows]]:
         found[f"compiled {name}"] = partial(_compiled, name)
     for name in (*list_models(), *small[:TRAINED]):
         found |= _shares(f"training {name}", _training, name, TRAINING_PARTS.get(name, 1))
+        found[f"steps {name}"] = partial(_steps, name)
     for name in (*list_models(), *small):
         found[f"diagnosis {name}"] = partial(_diagnosis, name)
         found[f"pairs {name}"] = partial(_pairs, name)
@@ -140,6 +142,12 @@ def _diagnosis(name: str) -> Rows:
     from verify.measure.diagnosis import single_faults
 
     return single_faults(all_cases()[name](), LAYERS_A_FAULT)
+
+
+def _steps(name: str) -> Rows:
+    from verify.measure.diagnosis import training_faults
+
+    return training_faults(all_cases()[name](), LAYERS_A_FAULT)
 
 
 def _pairs(name: str) -> Rows:

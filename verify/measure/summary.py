@@ -57,6 +57,7 @@ class Summary:
         self.variants = [row for kind in ("variants", "oneDNN", "compiled")
                          for row in rows.get(kind, [])]  # fmt: skip
         self.single, self.pairs = rows.get("diagnosis", []), rows.get("pairs", [])
+        self.steps = rows.get("steps", [])
         self.full_size = rows.get("full size", [])
 
     @property
@@ -77,6 +78,8 @@ class Summary:
             _share("right ports passed", right, len(judged), 1.0),
             _share("mistake named first", _count(self.single, "named"), len(self.single),
                    NAMED_SINGLE),
+            _share("mistake in training named first", _count(self.steps, "named"),
+                   len(self.steps), NAMED_SINGLE),
             _share("both mistakes named first", _count(self.pairs, "named"), len(self.pairs),
                    NAMED_PAIRS),
             _share("same verdict at full size", _count(self.full_size, "same"),
@@ -138,6 +141,7 @@ class Summary:
             ),
             "diagnosis": {
                 "single": _named(self.single),
+                "single, in training": _named(self.steps),
                 "pairs in two layers": _named([r for r in self.pairs if not r["same_layer"]]),
                 "pairs in one layer": _named([r for r in self.pairs if r["same_layer"]]),
             },
@@ -148,6 +152,7 @@ class Summary:
                 "by further clips only": [_brief(row) for row in further][:LISTED],
                 "by weights alone": [_brief(row) for row in by_weights][:LISTED],
                 "named otherwise": _otherwise(self.single),
+                "in training named otherwise": _otherwise(self.steps),
                 "pairs named otherwise": _otherwise(self.pairs),
                 "other at full size": [row for row in self.full_size if not row["same"]],
             },

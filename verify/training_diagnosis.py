@@ -1,0 +1,176 @@
+"""Which mistake makes a port train otherwise, told by making it in a right port.
+
+The mistakes of `verify.training_faults` are planted in a right port, the likely places first, until
+a step of it computes what a step of the wrong one does. Found ones stay planted, so that several
+are peeled off one by one, in the order of computation.
+"""
+
+import copy
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from port.model import TinyVideoNet
+from port.names import table
+from verify.compare import difference
+from verify.diagnosis_cause import EXPLAINED, UNEXPLAINED, Cause
+from verify.faults.base import Site
+from verify.runners.pytorch_training import TorchTrainer
+from verify.spec import Arrays
+from verify.training_faults import FAULTS, TrainingFault
+from verify.training_report import GRADIENT_BOUND
+from verify.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.training_tvn import training_batch, value_names
+
+MOST_CAUSES = 4
+# Places are tried from the nearest on, so many at most.
+TRIED = 120
+# Frames of this size show whatever a step does, and quickly.
+SIZE = (32, 37)
+
+
+@dataclass(frozen=True)
+class TrainingDiagnosis:
+    """Why a port trains otherwise.
+
+    `differing` counts the values of a step that differ from a right port's; `confirmed`: whether a
+    right port with the causes in it computes every value of the step as the wrong one does.
+    """
+
+    differing: int
+    causes: Sequence[Cause]
+    confirmed: bool
+
+    @property
+    def lines(self) -> list[str]:
+        """What to tell a person."""
+        if not self.differing:
+            return ["a port built anew with these weights trains just so: no module was changed"]
+        said = [str(cause) for cause in self.causes]
+        return [
+            *said,
+            "confirmed: with that in it, a right port computes every value of a step as this one"
+            if self.confirmed
+            else "not all of it: with that in it, a right port still computes something else",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "differing_values": self.differing,
+            "causes": [cause.to_dict() for cause in self.causes],
+            "confirmed": self.confirmed,
+        }
+
+
+def diagnose_training(
+    port: TinyVideoNet, right: TinyVideoNet, *, keep_probability: float = 0.5, seed: int = 0
+) -> TrainingDiagnosis:
+    """Find out why `port` trains otherwise than the original.
+
+    Args:
+        port: the net that is wrong.
+        right: one as it should be, with the same weights.
+        keep_probability: the original's, of dropout.
+        seed: of the clips.
+    """
+    batch = training_batch(right, (2, *SIZE), seed, "softmax", keep_probability)
+    with closing(TorchTrainer(port, "float64")) as runner:
+        wanted = runner.run(batch)
+    with closing(TorchTrainer(copy.deepcopy(right), "float64")) as runner:
+        return _Search(runner, batch, wanted).diagnosis()
+
+
+class _Search:
+    """A right port in which mistakes are made, one step of it at a time."""
+
+    def __init__(self, runner: TorchTrainer, batch: TrainingBatch, wanted: Arrays) -> None:
+        self._runner, self._batch, self._wanted = runner, batch, wanted
+        net = runner.net
+        self._names = value_names(net)
+        self._places = {path: place for place, (path, _) in enumerate(net.named_modules())}
+        self._modules = _modules_of_values(net)
+
+    def diagnosis(self) -> TrainingDiagnosis:
+        """What is wrong, one mistake after the other; each stays planted."""
+        net, now = self._runner.net, self._runner.run(self._batch)
+        differing = self._differing(now)
+        number, causes = len(differing), list[Cause]()
+        while differing and len(causes) < MOST_CAUSES:
+            found = self._best(now, differing[0])
+            if found is None:
+                causes.append(Cause(differing[0], UNEXPLAINED, 0.0))
+                break
+            fault, cause = found
+            causes.append(cause)
+            fault.plant(Site(net, cause.tap, net.get_submodule(cause.tap)))
+            now = self._runner.run(self._batch)
+            differing = self._differing(now)
+        return TrainingDiagnosis(number, causes, not differing)
+
+    def _best(self, now: Arrays, first: str) -> tuple[TrainingFault, Cause] | None:
+        """The mistake with which `first` is as wanted, and what comes behind it, the farthest."""
+        reached: dict[tuple[TrainingFault, str], tuple[int, float]] = {}
+        for path, faults in groupby(self._candidates(first), key=itemgetter(1)):
+            for fault, _ in faults:
+                with fault.planted(self._runner.net, path):
+                    after = self._runner.run(self._batch)
+                if self._agrees(after, first):
+                    reached[fault, path] = self._reached(after), self._explained(now, after)
+            if any(share >= EXPLAINED for _, share in reached.values()):
+                break
+        order = sorted(reached, key=reached.__getitem__, reverse=True)
+        if not order:
+            return None
+        (best, place), share = order[0], reached[order[0]][1]
+        also = [fault.name for fault, _ in order[1:] if reached[fault, _][1] >= EXPLAINED <= share]
+        return best, Cause(place, best.name, share, also=tuple(also))
+
+    def _candidates(self, first: str) -> list[tuple[TrainingFault, str]]:
+        """Mistakes and their places, those nearest to where `first` belongs at the front."""
+        start = self._places[self._modules[first]]
+
+        def distance(candidate: tuple[TrainingFault, str]) -> tuple[int, int]:
+            place = self._places[candidate[1]]
+            return abs(place - start), place
+
+        every = ((fault, path) for fault in FAULTS for path in fault.sites(self._runner.net))
+        return sorted(every, key=distance)[:TRIED]
+
+    def _reached(self, now: Arrays) -> int:
+        """How many values agree before the first that does not."""
+        return next((i for i, n in enumerate(self._names) if not self._agrees(now, n)),
+                    len(self._names))  # fmt: skip
+
+    def _differing(self, now: Arrays) -> list[str]:
+        return [name for name in self._names if not self._agrees(now, name)]
+
+    def _agrees(self, now: Arrays, name: str) -> bool:
+        return self._distance(now, name) <= GRADIENT_BOUND
+
+    def _distance(self, now: Arrays, name: str) -> float:
+        """Of the value's largest magnitude; one that is not there differs by all of it."""
+        found, wanted = now.get(name), self._wanted.get(name)
+        if found is None or wanted is None:
+            return float(found is not wanted)
+        return difference(found, wanted).relative
+
+    def _explained(self, now: Arrays, after: Arrays) -> float:
+        """The share of what differed that no longer does."""
+        was, left = (
+            sum(min(self._distance(values, name), 1.0) for name in self._names)
+            for values in (now, after)
+        )
+        return max(1 - left / was, 0.0)
+
+
+def _modules_of_values(net: TinyVideoNet) -> dict[str, str]:
+    """The module that each value of a step belongs to, by its path."""
+    owners = {LOGITS: "head", LOSS: "head", INPUT_GRADIENT: "streams"}
+    for row in table(net.genotype, net.num_classes):
+        path = row.torch_key.rpartition(".")[0]
+        owners |= {row.tf_name: path, gradient_of(row.tf_name): path}
+    return owners
