@@ -95,6 +95,7 @@ def _verify_own(values: flags.FlagValues) -> int:
     from verify import verify
     from verify.own.load import load_spec
     from verify.own.review import failing_values, summary, table
+    from verify.own.training_diagnosis import diagnose_own_training
     from verify.table import print_taps, print_verdict, run_with_progress, train_with_progress
     from verify.training import training
 
@@ -121,9 +122,12 @@ def _verify_own(values: flags.FlagValues) -> int:
     if trains and spec.training is not None:
         steps = spec.training
         trained = train_with_progress(steps.name, lambda watch: training(steps, watch=watch))
+        if not trained.passed:
+            trained = replace(trained, diagnosis=diagnose_own_training(steps))
         for line in failing_values(trained):
             print(line)
         print_verdict(trained)
+        _print_why(trained)
         report = replace(report, further={"training": trained})
     _write(report, outputs)
     return 0 if report.passed else 1

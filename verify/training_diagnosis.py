@@ -36,26 +36,29 @@ SIZE = (32, 37)
 class TrainingDiagnosis:
     """Why a port trains otherwise.
 
-    `differing` counts the values of a step that differ from a right port's; `confirmed`: whether a
-    right port with the causes in it computes every value of the step as the wrong one does.
+    `differing` counts the values of a step that differ; `confirmed`: whether nothing does any more
+    with the causes planted in a right port or, if `mended`, taken out of the wrong one.
     """
 
     differing: int
     causes: Sequence[Cause]
     confirmed: bool
+    mended: bool = False
 
     @property
     def lines(self) -> list[str]:
         """What to tell a person."""
         if not self.differing:
             return ["a port built anew with these weights trains just so: no module was changed"]
-        said = [str(cause) for cause in self.causes]
-        return [
-            *said,
-            "confirmed: with that in it, a right port computes every value of a step as this one"
-            if self.confirmed
-            else "not all of it: with that in it, a right port still computes something else",
-        ]
+        done, what = (
+            ("that mended", "step is the original's")
+            if self.mended
+            else ("that planted in it", "step of a right port is this one's")
+        )
+        said = f"confirmed: with {done}, every value of a {what}"
+        if not self.confirmed:
+            said = f"not all of it: with {done}, something still differs"
+        return [*map(str, self.causes), said]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -126,7 +129,10 @@ class _Search:
         if not order:
             return None
         (best, place), share = order[0], reached[order[0]][1]
-        also = [fault.name for fault, _ in order[1:] if reached[fault, _][1] >= EXPLAINED <= share]
+        equals = [each for each in order[1:] if reached[each][1] >= EXPLAINED <= share]
+        also = [
+            other.name if path == place else f"{other.name} at {path}" for other, path in equals
+        ]
         return best, Cause(place, best.name, share, also=tuple(also))
 
     def _candidates(self, first: str) -> list[tuple[TrainingFault, str]]:

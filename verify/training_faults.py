@@ -56,7 +56,8 @@ def _biased_variance(module: BatchNorm, right: Right, x: Tensor) -> Tensor:
     y = right(x)
     if module.training:
         biased = x.detach().var(CHANNEL_AXES, correction=0)
-        module.running_var.copy_(before + (biased - before) * module.momentum)
+        # Past the version count: else the backward pass, which does not read it, would refuse.
+        module.running_var.data.copy_(before + (biased - before) * module.momentum)
     return y
 
 

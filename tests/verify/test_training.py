@@ -131,6 +131,8 @@ def test_a_fault_shows_where_it_is_made(
         report = training(with_net(spec, wrong))
         inference = wrong.eval()(clip)
     assert (report.passed, report.first_failure) == (False, expected)
+    missing = [value.name for value in report.values if not value.steps]
+    assert missing == ([expected] if fault.name.startswith("frozen") else [])
     assert torch.equal(inference, net.eval()(clip)), "inference shows it too"
     mended, right = (TorchTrainer(n, "float32").run(spec.batches[1]) for n in (wrong, net))
     assert all(np.array_equal(mended[name], right[name]) for name in spec.values)

@@ -1,7 +1,7 @@
 """One training step of anybody's port beside its original: statistics, loss, every gradient."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,23 +81,23 @@ class ModuleTrainer:
 
     def __init__(self, sides: Sides, stopped: dict[str, str], precision: str) -> None:
         self._sides, self._stopped, self._dtype = sides, stopped, getattr(torch, precision)
-        self._module = copy.deepcopy(sides.module).train().to(self._dtype)
-        for module in self._module.modules():
+        self.module = copy.deepcopy(sides.module).train().to(self._dtype)
+        for module in self.module.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.p = 0.0
 
     def run(self, batch: TrainingBatch) -> Arrays:
         """See `TrainingRunner`."""
-        before = copy.deepcopy(self._module.state_dict())
+        before = copy.deepcopy(self.module.state_dict())
         name, layout = self._sides.input
         x = torch.from_numpy(layout.to_port(batch.clips)).to(self._dtype).requires_grad_()
         weights = torch.from_numpy(self._sides.output.to_port(batch.labels)).to(self._dtype)
         values: Arrays = {}
         # A wrong port may refuse; what it did not compute is reported as missing.
         try:
-            output = self._sides.forward(self._module, {name: x})
+            output = self._sides.forward(self.module, {name: x})
             loss = (output * weights).sum()
-            values = dict(self._statistics())
+            values = self.statistics()
             values[OUTPUT] = to_original(output, self._sides.output)
             values[LOSS] = loss.detach().numpy()
             loss.backward()
@@ -105,29 +105,35 @@ class ModuleTrainer:
             values[INPUT_GRADIENT] = to_original(_gradient(x), layout)
         except REFUSALS as error:
             self._stopped["by"] = f"{type(error).__name__}: {error}"
-        self._module.zero_grad()
-        self._module.load_state_dict(before)
+        self.module.zero_grad()
+        self.module.load_state_dict(before)
         return values
 
     def close(self) -> None:
         """See `TrainingRunner`."""
-        del self._module
+        del self.module
 
-    def _statistics(self) -> Iterable[tuple[str, np.ndarray]]:
-        state = self._module.state_dict()
-        for row in self._sides.rows:
-            if row.variable not in self._sides.trainable:
-                # A copy: the module's own are put back.
-                yield row.variable, to_original(state[row.key].clone(), row.layout)
+    def statistics(self) -> Arrays:
+        """What the module remembers of batches, by the original's names."""
+        state = self.module.state_dict()
+        return {
+            # A copy: the module's own are put back.
+            row.variable: to_original(state[row.key].clone(), row.layout)
+            for row in self.rows(trained=False)
+        }
+
+    def rows(self, trained: bool) -> list[Row]:
+        """Of the variables that training changes through gradients, or of the statistics."""
+        return [
+            row for row in self._sides.rows if (row.variable in self._sides.trainable) == trained
+        ]
 
     def _gradients(self) -> Arrays:
-        parameters: Mapping[str, nn.Parameter] = dict(self._module.named_parameters())
+        parameters: Mapping[str, nn.Parameter] = dict(self.module.named_parameters())
         return {
             gradient_of(row.variable): to_original(_gradient(parameters[row.key]), row.layout)
-            for row in self._sides.rows
-            if row.variable in self._sides.trainable
-            and row.key in parameters
-            and parameters[row.key].requires_grad
+            for row in self.rows(trained=True)
+            if row.key in parameters and parameters[row.key].requires_grad
         }
 
 

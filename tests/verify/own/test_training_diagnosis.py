@@ -1,0 +1,88 @@
+"""What trains otherwise in anybody's port is read off the numbers, mended, and run again."""
+
+from collections.abc import Callable
+
+import pytest
+from torch import Tensor, nn
+
+from examples.keras_small import Small, build
+from verify.diagnosis_cause import UNEXPLAINED
+from verify.own import KerasModel, port_spec, probe_input
+from verify.own.training_diagnosis import diagnose_own_training
+from verify.training_diagnosis import TrainingDiagnosis
+
+
+@pytest.fixture(scope="module")
+def original() -> KerasModel:
+    return KerasModel(build, seed=0)
+
+
+def diagnosed(original: KerasModel, change: Callable[[Small], object]) -> TrainingDiagnosis:
+    port = Small()
+    change(port)
+    spec = port_spec("small", original, port, probe_input((2, 15, 20, 3)))
+    assert spec.training is not None
+    return diagnose_own_training(spec.training)
+
+
+def as_in_pytorch(port: Small) -> None:
+    """What everybody writes at first; epsilon shows at inference, and is right here."""
+    port.stem_bn, port.dw_bn = (nn.BatchNorm2d(16, eps=1e-3) for _ in range(2))
+
+
+def slow(port: Small) -> None:
+    port.dw_bn.momentum = 0.99
+
+
+def still(port: Small) -> None:
+    port.stem_bn.momentum = 0.0
+
+
+def frozen(port: Small) -> None:
+    port.gate.weight.requires_grad_(False)
+    port.classes.bias.requires_grad_(False)
+
+
+MOMENTUM, VARIANCE = "momentum {} instead of 0.01", "unbiased moving variance instead of biased"
+FROZEN = "frozen, its requires_grad is off"
+WRONG = {
+    as_in_pytorch: [
+        ("stem_bn/moving_mean", MOMENTUM.format(0.1), "and at 1 more"),
+        ("stem_bn/moving_variance", VARIANCE, "and at 1 more"),
+    ],
+    slow: [("dw_bn/moving_mean", MOMENTUM.format(0.99), "")],
+    still: [("stem_bn/moving_mean", MOMENTUM.format(0.0), "")],
+    frozen: [("gradient/gate/kernel", FROZEN, "and at 1 more")],
+}
+
+
+@pytest.mark.parametrize("change", WRONG, ids=lambda change: change.__name__)
+def test_what_is_wrong_is_named_and_mended(
+    original: KerasModel, change: Callable[[Small], object]
+) -> None:
+    found = diagnosed(original, change)
+    assert [(cause.tap, cause.name, cause.detail) for cause in found.causes] == WRONG[change]
+    assert all(cause.explained > 1 - 1e-6 for cause in found.causes)
+    assert found.confirmed
+    assert found.lines[-1] == "confirmed: with that mended, every value of a step is the original's"
+
+
+def test_what_the_numbers_do_not_say_is_not_guessed(original: KerasModel) -> None:
+    class Detached(nn.Module):
+        def __init__(self, gate: nn.Module) -> None:
+            super().__init__()
+            self.gate = gate
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.gate(x).detach()
+            return y
+
+    def detached(port: Small) -> None:
+        port.gate_act = Detached(port.gate_act)  # type: ignore[assignment]
+
+    found = diagnosed(original, detached)
+    assert [cause.name for cause in found.causes] == [UNEXPLAINED]
+    assert (found.confirmed, found.lines[-1]) == (
+        False,
+        "not all of it: with that mended, something still differs",
+    )
