@@ -36,14 +36,19 @@ SIZE = (32, 37)
 class TrainingDiagnosis:
     """Why a port trains otherwise.
 
-    `differing` counts the values of a step that differ; `confirmed`: whether nothing does any more
-    with the causes planted in a right port or, if `mended`, taken out of the wrong one.
+    `differing` are the values of a step that differ; `left` those that still do with the causes
+    planted in a right port or, if `mended`, taken out of the wrong one.
     """
 
-    differing: int
+    differing: Sequence[str]
     causes: Sequence[Cause]
-    confirmed: bool
+    left: Sequence[str]
     mended: bool = False
+
+    @property
+    def confirmed(self) -> bool:
+        """The causes are all that is wrong."""
+        return not self.left
 
     @property
     def lines(self) -> list[str]:
@@ -57,15 +62,16 @@ class TrainingDiagnosis:
         )
         said = f"confirmed: with {done}, every value of a {what}"
         if not self.confirmed:
-            said = f"not all of it: with {done}, something still differs"
+            said = f"not all of it: with {done}, {self.left[0]} still differs"
         return [*map(str, self.causes), said]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "differing_values": self.differing,
+            "differing_values": list(self.differing),
             "causes": [cause.to_dict() for cause in self.causes],
             "confirmed": self.confirmed,
+            "still_differing_values": list(self.left),
         }
 
 
@@ -100,19 +106,19 @@ class _Search:
     def diagnosis(self) -> TrainingDiagnosis:
         """What is wrong, one mistake after the other; each stays planted."""
         net, now = self._runner.net, self._runner.run(self._batch)
-        differing = self._differing(now)
-        number, causes = len(differing), list[Cause]()
-        while differing and len(causes) < MOST_CAUSES:
-            found = self._best(now, differing[0])
+        left = differing = self._differing(now)
+        causes = list[Cause]()
+        while left and len(causes) < MOST_CAUSES:
+            found = self._best(now, left[0])
             if found is None:
-                causes.append(Cause(differing[0], UNEXPLAINED, 0.0))
+                causes.append(Cause(left[0], UNEXPLAINED, 0.0))
                 break
             fault, cause = found
             causes.append(cause)
             fault.plant(Site(net, cause.tap, net.get_submodule(cause.tap)))
             now = self._runner.run(self._batch)
-            differing = self._differing(now)
-        return TrainingDiagnosis(number, causes, not differing)
+            left = self._differing(now)
+        return TrainingDiagnosis(differing, causes, left)
 
     def _best(self, now: Arrays, first: str) -> tuple[TrainingFault, Cause] | None:
         """The mistake with which `first` is as wanted, and what comes behind it, the farthest."""

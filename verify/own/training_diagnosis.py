@@ -66,7 +66,7 @@ def _diagnosed(
     left = _differing(spec, truth, after)
     if left and not causes:
         causes = [Cause(differing[0], UNEXPLAINED, 0.0)]
-    return TrainingDiagnosis(len(differing), causes, not left, mended=True)
+    return TrainingDiagnosis(differing, causes, left, mended=True)
 
 
 def _differing(spec: TrainingSpec, truth: Arrays, found: Arrays) -> list[str]:

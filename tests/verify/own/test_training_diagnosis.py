@@ -84,5 +84,5 @@ def test_what_the_numbers_do_not_say_is_not_guessed(original: KerasModel) -> Non
     assert [cause.name for cause in found.causes] == [UNEXPLAINED]
     assert (found.confirmed, found.lines[-1]) == (
         False,
-        "not all of it: with that mended, something still differs",
+        "not all of it: with that mended, gradient/gate/bias still differs",
     )
