@@ -140,13 +140,16 @@ def _with_gradient_of(wrong: Tensor, right: Tensor) -> Tensor:
     return right.detach() + (wrong - wrong.detach())
 
 
-def _frozen(parameter: str) -> Plant:
+def trained(parameter: str, wanted: bool) -> Plant:
+    """Let a parameter of the module have a gradient, or none."""
+
     def plant(site: Site) -> Undo:
-        frozen = site.module.get_parameter(parameter)
-        frozen.requires_grad_(False)
+        value = site.module.get_parameter(parameter)
+        before = value.requires_grad
+        value.requires_grad_(wanted)
 
         def undo() -> None:
-            frozen.requires_grad_(True)
+            value.requires_grad_(before)
 
         return undo
 
@@ -167,7 +170,7 @@ def _stops_gradient(module: nn.Module) -> bool:
     return isinstance(module, InputStream) and module.size is not None
 
 
-NORM = _is(BatchNorm)
+NORM, WITH_KERNEL = _is(BatchNorm), _is(Conv2d, DepthwiseConv2d, nn.Linear)
 FAULTS = (
     TrainingFault("batch-norm momentum 0.9", NORM, with_values(momentum=lambda _: 0.9)),
     TrainingFault("biased moving variance", NORM, behaves(_biased_variance)),
@@ -187,9 +190,11 @@ FAULTS = (
     TrainingFault(
         "maxima's gradient to all ties", _pools("maxpool"), behaves(_gradient_to_all_ties)
     ),
-    TrainingFault("frozen gamma", NORM, _frozen("weight")),
-    TrainingFault("frozen beta", NORM, _frozen("bias")),
-    TrainingFault("frozen kernel", _is(Conv2d, DepthwiseConv2d, nn.Linear), _frozen("weight")),
+    TrainingFault("frozen gamma", NORM, trained("weight", False)),
+    TrainingFault("frozen beta", NORM, trained("bias", False)),
+    TrainingFault(
+        "frozen kernel", _is(Conv2d, DepthwiseConv2d, nn.Linear), trained("weight", False)
+    ),
     TrainingFault("detached gate", _is(ClipScale), behaves(_detached_gate)),
     TrainingFault("detached skip", _is(Add), behaves(_detached_skip)),
     TrainingFault("ReLU's gradient left out", _is(nn.ReLU), behaves(_straight_through)),

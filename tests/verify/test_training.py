@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import os
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -25,6 +24,8 @@ from verify.training import training
 from verify.training_faults import FAULTS, TrainingFault
 from verify.training_spec import TrainingBatch, TrainingSpec
 from verify.training_tvn import tvn_training_spec
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CLASSES = 7
 # Far from a half, at which it cannot be told from the probability to drop.
@@ -50,15 +51,6 @@ SHOWS_AT = {
     "blocks.0.0.path.squeeze_excite.scale": "gradient/Block-0-0/SqueezeExcite/conv2d_1/bias",
     "blocks.1.0.path.context_gate.scale": "gradient/Block-1-0/ContextGate/conv2d/bias",
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """For a net this small, threads cost more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """Training that is wrong is told by the mistake's name; one that is not known is not guessed."""
 
 import copy
-from collections.abc import Iterator
 
 import pytest
-import torch
 from torch import Tensor, nn
 
 from port import TinyVideoNet
@@ -18,17 +16,10 @@ from verify.report import Report
 from verify.training_diagnosis import TrainingDiagnosis, diagnose_training
 from verify.training_faults import FAULTS, TrainingFault
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 # Random nets that have a place for what `EVERY_LAYER` has none for.
 ELSEWHERE = {"maxima's gradient to all ties": 4, "stream's gradient not stopped": 2}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """For a net this small, threads cost more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Training of both sides stays together for twenty steps, unless something in it is another."""
 
 import dataclasses
-from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +15,8 @@ from verify.training_tvn import tvn_trajectory_spec
 from verify.trajectory import TrajectoryReport, TrajectorySpec, trajectory
 from verify.trajectory_plot import render
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 OPTIMIZERS = {
     "momentum": OptimizerSpec("momentum", 0.01, 1e-4, {"momentum": 0.9}),
     "nesterov": OptimizerSpec("momentum", 0.01, options={"momentum": 0.9, "use_nesterov": True}),
@@ -24,15 +25,6 @@ OPTIMIZERS = {
 }
 # Measured at 3e-14 to 3e-12; what is asked for is 1e-8.
 SAME = 1e-10
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """For a net this small, threads cost more than they save."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def small(optimizer: str, **options: object) -> TrajectorySpec:

@@ -16,10 +16,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from verify.compare import difference
 from verify.diagnosis_cause import UNEXPLAINED, Cause, Repair, explained_share
-from verify.faults.base import Plant, Site, Undo, behaves, with_values
+from verify.faults.base import Site, behaves, with_values
 from verify.own.training import ModuleTrainer
 from verify.spec import Arrays
 from verify.training_diagnosis import TrainingDiagnosis
+from verify.training_faults import trained
 from verify.training_report import GRADIENT_BOUND
 from verify.training_spec import TrainingBatch, TrainingSpec, gradient_of
 
@@ -120,7 +121,7 @@ def _frozen(port: ModuleTrainer, wrong: set[str]) -> Iterator[_Mended]:
         if value in wrong and row.key in parameters and not parameters[row.key].requires_grad:
             path, _, attribute = row.key.rpartition(".")
             yield _Mended(
-                path, value, Repair("frozen, its requires_grad is off", _thawed(attribute))
+                path, value, Repair("frozen, its requires_grad is off", trained(attribute, True))
             )
 
 
@@ -146,19 +147,6 @@ def _scaling(share: float) -> Callable[..., Tensor]:
         return y
 
     return scaled
-
-
-def _thawed(parameter: str) -> Plant:
-    def plant(site: Site) -> Undo:
-        frozen = site.module.get_parameter(parameter)
-        frozen.requires_grad_(True)
-
-        def undo() -> None:
-            frozen.requires_grad_(False)
-
-        return undo
-
-    return plant
 
 
 def _always(value: float) -> Callable[[Any], float]:
