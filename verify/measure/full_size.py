@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from verify.bench import Bench
+from verify.measure import training
 from verify.measure.cases import full, narrow
 from verify.measure.mutants import sites
 
@@ -36,3 +37,26 @@ def sample(name: str, number: int) -> list[dict[str, Any]]:
     right: dict[str, Any] = {"case": name, "fault": "", "tap": "", "same": bench.passes()}
     bench.close()
     return [*rows, right]
+
+
+def training_sample(name: str, number: int, pixels: int) -> list[dict[str, Any]]:
+    """`number` faults of training that are seen in the narrow net, planted in the published one."""
+    small = narrow(name)
+    every = training.sites(small)
+    order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(every))
+    planted = [every[index] for index in order[: 2 * number]]
+    seen = [
+        (each, row)
+        for each, row in zip(planted, training.judged(small, planted, pixels), strict=True)
+        if not row["equivalent"]
+    ][:number]
+    wide = training.judged(full(name), [each for each, _ in seen])
+    return [
+        {
+            "case": name, "fault": fault.name, "tap": path,
+            "narrow": one["reason"], "narrow_first": one["first"],
+            "full": other["reason"], "full_first": other["first"],
+            "same": (one["reason"], one["first"]) == (other["reason"], other["first"]),
+        }
+        for ((fault, path), one), other in zip(seen, wide, strict=True)
+    ]  # fmt: skip

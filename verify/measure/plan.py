@@ -24,6 +24,8 @@ PARTS = {"tvn2": 16, "tvn3": 6, "tvn4": 6}
 NOT_THOROUGH = ("tvn2",)
 # Of the random nets, so many in training; the next one has another number of logits than of clips.
 TRAINED = 5
+# A step of the two largest takes minutes in float64.
+TRAINED_FULL = ("tvn1", "tvn4", "tvn_mobile_1", "tvn_mobile_2")
 TRAINING_PARTS = {"tvn2": 6, "tvn3": 2, "tvn4": 2}
 TRAINING_PIXELS = {"tvn2": 128, "tvn4": 40}
 LAYERS_A_FAULT, PAIRS, FULL_SIZE_SAMPLE = 3, 40, 12
@@ -56,6 +58,8 @@ def units() -> dict[str, Callable[[], Rows]]:
         found[f"pairs {name}"] = partial(_pairs, name)
     for name in list_models():
         found[f"full size {name}"] = partial(_full_size, name)
+    for name in TRAINED_FULL:
+        found[f"full size, training {name}"] = partial(_full_size_training, name)
     return found
 
 
@@ -134,8 +138,11 @@ def _compiled(name: str) -> Rows:
 def _training(name: str, part: int, parts: int) -> Rows:
     from verify.measure.training import training_mutants
 
-    pixels = TRAINING_PIXELS.get(name, 32)
-    return training_mutants(all_cases()[name](), pixels, part, parts)
+    return training_mutants(all_cases()[name](), _training_pixels(name), part, parts)
+
+
+def _training_pixels(name: str) -> int:
+    return TRAINING_PIXELS.get(name, 32)
 
 
 def _diagnosis(name: str) -> Rows:
@@ -160,3 +167,9 @@ def _full_size(name: str) -> Rows:
     from verify.measure.full_size import sample
 
     return sample(name, FULL_SIZE_SAMPLE)
+
+
+def _full_size_training(name: str) -> Rows:
+    from verify.measure.full_size import training_sample
+
+    return training_sample(name, FULL_SIZE_SAMPLE, _training_pixels(name))

@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -51,7 +51,19 @@ class Recorded:
 def training_mutants(
     case: Case, pixels: int, part: int = 0, parts: int = 1
 ) -> list[dict[str, Any]]:
-    """Every fault in every module where it applies, on frames of `pixels`; or a share of them.
+    """Every fault in every module where it applies, on frames of `pixels`; or a share of them."""
+    return judged(case, sites(case)[part::parts], pixels)
+
+
+def sites(case: Case) -> list[tuple[TrainingFault, str]]:
+    """Every fault of training with every module where it applies."""
+    return [(fault, path) for fault in FAULTS for path in fault.sites(case.net)]
+
+
+def judged(
+    case: Case, planted: Sequence[tuple[TrainingFault, str]], pixels: int | None = None
+) -> list[dict[str, Any]]:
+    """What becomes of these faults, one at a time, on frames of `pixels`; None for the net's own.
 
     One that changes no bit of any step's values is equivalent. The port's float32 is the right
     one's throughout: float64 decides on all of these faults.
@@ -64,7 +76,7 @@ def training_mutants(
         net=net,
         batches=2,
         height=pixels,
-        width=pixels + 5,
+        width=pixels and pixels + 5,
         keep_probability=KEEP,
         seed=case.seed,
     )
@@ -73,8 +85,7 @@ def training_mutants(
     kept = replace(spec, original=originals.__getitem__)
     report = training(replace(kept, port=right.__getitem__))
     assert report.passed, f"{case.name}: training of the right port itself fails"
-    sites = [(fault, path) for fault in FAULTS for path in fault.sites(net)]
-    rows = [_judged(case, net, fault, path, kept, right) for fault, path in sites[part::parts]]
+    rows = [_judged(case, net, fault, path, kept, right) for fault, path in planted]
     for side in (*originals.values(), *right.values()):
         side.end()
     return rows
