@@ -1,6 +1,7 @@
 """Memory that a CPU's large tensors free and the next at once need again, kept in the process."""
 
 import ctypes
+from contextlib import suppress
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -21,3 +22,9 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, NEVER))
+
+
+def give_back_freed_memory() -> None:
+    """Hand what was freed and kept back to the system, before another process needs as much."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

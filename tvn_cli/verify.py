@@ -1,7 +1,8 @@
 """`tvn verify`: is the port the same function as the original, and as precise, at every layer."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -226,25 +227,17 @@ def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
     from verify.levels import Comparer, converted, further, inference_spec
     from verify.table import print_taps, print_verdict
 
-    spec, comparer = inference_spec(subject), Comparer(subject)
-    report = comparer.compare(spec)
-    print_taps(report.taps)
-    print_verdict(report)
-    if not report.passed:
-        heads = subject.net.max_pool_predictions
-        report = _explained(spec, report, converted(subject.genotype, subject.variables, heads))
-    outcomes: dict[str, Outcome] = {}
-    skipped: dict[str, str] = {}
-    for name, judge in further(subject, level, comparer).items():
-        try:
-            outcomes[name] = judge()
-        except InputError as error:
-            skipped[name] = str(error)
-            print(f"not judged: {name}: {error}")
-        else:
-            print_verdict(outcomes[name])
-            _print_why(outcomes[name])
-    comparer.close()
+    spec = inference_spec(subject)
+    with closing(Comparer(subject)) as comparer:
+        report = comparer.compare(spec)
+        print_taps(report.taps)
+        print_verdict(report)
+        if not report.passed:
+            comparer.close()  # the diagnosis needs the memory
+            heads = subject.net.max_pool_predictions
+            report = _explained(spec, report, converted(subject.genotype, subject.variables, heads))
+        judges = further(subject, level, comparer)
+        outcomes, skipped = _judge_further(subject, judges, report.passed)
     if also and not report.passed:
         skipped |= dict.fromkeys(also, "the port itself failed")
         print(f"not judged, since the port itself failed: {', '.join(also)}")
@@ -252,6 +245,28 @@ def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
         outcomes[name] = _judge(name, spec)
         print_verdict(outcomes[name])
     return replace(report, further=outcomes, about=report.about | {"not judged": skipped})
+
+
+def _judge_further(
+    subject: "Subject", judges: "Mapping[str, Callable[[], Outcome]]", explains: bool
+) -> "tuple[dict[str, Outcome], dict[str, str]]":
+    """What came of each, and why some could not be; `explains`: with why training fails."""
+    from verify.levels import explained
+    from verify.table import print_verdict
+
+    outcomes: dict[str, Outcome] = {}
+    skipped: dict[str, str] = {}
+    for name, judge in judges.items():
+        try:
+            outcome = judge()
+        except InputError as error:
+            skipped[name] = str(error)
+            print(f"not judged: {name}: {error}")
+            continue
+        print_verdict(outcome)
+        outcomes[name] = explained(subject, outcome) if explains else outcome
+        _print_why(outcomes[name])
+    return outcomes, skipped
 
 
 def _judge(name: str, spec: "PortSpec") -> "Outcome":

@@ -9,7 +9,7 @@ import pickle
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Protocol
+from typing import Any, Protocol
 
 from port.memory import keep_freed_memory
 from verify.engine import Watcher, verify
@@ -40,24 +40,30 @@ class Apart:
         """
         if self._pipe is None:
             self._start()
-        assert self._pipe is not None and self._process is not None
-        try:
-            # As bytes: tensors would be handed over in shared memory, of which containers have
-            # little.
-            self._pipe.send_bytes(pickle.dumps((judge, spec)))
-            while isinstance(message := self._pipe.recv(), TapReport):
-                watch(message)
-        except (EOFError, ConnectionError):
-            process = self._process
-            self.close()
-            raise RuntimeError(
-                f"the process that verified {spec.name} ended with status {process.exitcode}; if "
-                "it was killed, memory may have run out"
-            ) from None
+        # As bytes: tensors would be handed over in shared memory, of which containers have little.
+        message = self._asked(spec.name, pickle.dumps((judge, spec)))
+        while isinstance(message, TapReport):
+            watch(message)
+            message = self._asked(spec.name)
         if isinstance(message, Exception):
             raise message
         report: Report = message
         return report
+
+    def _asked(self, name: str, request: bytes | None = None) -> Any:
+        """The next message, after sending `request`, if any."""
+        assert self._pipe is not None and self._process is not None
+        try:
+            if request is not None:
+                self._pipe.send_bytes(request)
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            process = self._process
+            self.close()
+            raise RuntimeError(
+                f"the process that verified {name} ended with status {process.exitcode}; if it was "
+                "killed, memory may have run out"
+            ) from None
 
     def close(self) -> None:
         """End the process; another verification starts another one."""
@@ -79,8 +85,18 @@ def _serve(pipe: Connection) -> None:
     keep_freed_memory()
     with suppress(EOFError):  # the other end closes when it has no more
         while True:
-            judge, spec = pickle.loads(pipe.recv_bytes())
+            request = pipe.recv_bytes()
             try:
+                judge, spec = pickle.loads(request)
                 pipe.send(judge(spec, watch=pipe.send))
             except Exception as error:
-                pipe.send(error)
+                pipe.send(_sendable(error))
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error, or its text where it holds what cannot be sent, such as part of a graph."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

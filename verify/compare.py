@@ -49,4 +49,5 @@ def difference(found: np.ndarray, truth: np.ndarray) -> Difference:
         squares += float(np.einsum("i,i", error, error))
     if not (np.isfinite(maximum) and np.isfinite(scale)):
         return Difference(np.inf, np.inf, float(scale))
-    return Difference(float(maximum), float(np.sqrt(squares / max(truth.size, 1))), float(scale))
+    rms = np.sqrt(squares / max(truth.size, 1))
+    return Difference(abs(float(maximum)), float(rms), abs(float(scale)))  # -0.0 is 0

@@ -24,6 +24,7 @@ from verify.spec import PortSpec
 from verify.table import follow_with_progress, run_with_progress, train_with_progress
 from verify.training import training
 from verify.training_diagnosis import diagnose_training
+from verify.training_report import TrainingReport
 from verify.training_tvn import tvn_training_spec, tvn_trajectory_spec
 from verify.trajectory import trajectory
 from verify.tvn import tvn_spec
@@ -104,7 +105,8 @@ TRAJECTORY_SIZE = 64
 # doubles every step, and float64 itself cannot stay on it: tvn1 was 1e-7 off after 20 steps.
 STABLE = OptimizerSpec("momentum", 1e-3, options={"momentum": 0.9})
 # Above this many multiply-adds a clip, a training step takes minutes and gigabytes in float64: two
-# are compared, and each comparison runs in a process of its own, the original's step in another.
+# are compared, all comparisons of layers run in one other process, and the original's steps of each
+# precision in one of their own.
 HEAVY = 20e9
 
 
@@ -157,11 +159,15 @@ def _train(subject: Subject, loss: str, comparer: Comparer) -> Outcome:
         batches=2 if heavy else 3,
         isolated=heavy,
     )
-    report = train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
-    if report.passed:
-        return report
+    return train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
+
+
+def explained(subject: Subject, outcome: Outcome) -> Outcome:
+    """Of training that fails though every layer agrees, with why."""
+    if outcome.passed or not isinstance(outcome, TrainingReport):
+        return outcome
     right = converted(subject.genotype, subject.variables, subject.net.max_pool_predictions)
-    return replace(report, diagnosis=diagnose_training(subject.net, right, seed=subject.seed))
+    return replace(outcome, diagnosis=diagnose_training(subject.net, right, seed=subject.seed))
 
 
 def _follow(subject: Subject) -> Outcome:

@@ -10,13 +10,7 @@ import numpy as np
 from verify.compare import Difference, difference
 from verify.second_look import RUNS, Moved
 from verify.spec import Arrays
-from verify.training_report import (
-    FORWARD_BOUND,
-    GRADIENT_BOUND,
-    StepErrors,
-    TrainingReport,
-    ValueReport,
-)
+from verify.training_report import StepErrors, TrainingReport, ValueReport, bound_of
 from verify.training_spec import TrainingSpec, gradient_of
 from verify.verdicts import SAME_PRECISION_FACTOR
 
@@ -125,5 +119,4 @@ def _largest_gradient(truth: Arrays) -> float:
 
 
 def _row(name: str, shape: tuple[int, ...], steps: list[StepErrors]) -> ValueReport:
-    bound = GRADIENT_BOUND if name.startswith(GRADIENT) else FORWARD_BOUND
-    return ValueReport(name, shape, bound, steps)
+    return ValueReport(name, shape, bound_of(name), steps)

@@ -21,7 +21,7 @@ from verify.faults.base import Site
 from verify.runners.pytorch_training import TorchTrainer
 from verify.spec import Arrays
 from verify.training_faults import FAULTS, TrainingFault
-from verify.training_report import GRADIENT_BOUND
+from verify.training_report import bound_of
 from verify.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
 from verify.training_tvn import training_batch, value_names
 
@@ -48,13 +48,15 @@ class TrainingDiagnosis:
     @property
     def confirmed(self) -> bool:
         """The causes are all that is wrong."""
-        return not self.left
+        return bool(self.differing) and not self.left
 
     @property
     def lines(self) -> list[str]:
         """What to tell a person."""
         if not self.differing:
-            return ["a port built anew with these weights trains just so: no module was changed"]
+            return ["one step in float64 shows nothing: what fails is float32, or another batch"]
+        if all(cause.name == UNEXPLAINED for cause in self.causes):
+            return [f"{self.differing[0]}: nothing that is known here explains it"]
         done, what = (
             ("that mended", "step is the original's")
             if self.mended
@@ -70,6 +72,7 @@ class TrainingDiagnosis:
         return {
             "differing_values": list(self.differing),
             "causes": [cause.to_dict() for cause in self.causes],
+            "mended": self.mended,
             "confirmed": self.confirmed,
             "still_differing_values": list(self.left),
         }
@@ -135,7 +138,8 @@ class _Search:
         if not order:
             return None
         (best, place), share = order[0], reached[order[0]][1]
-        equals = [each for each in order[1:] if reached[each][1] >= EXPLAINED <= share]
+        least = max(share, EXPLAINED)
+        equals = [each for each in order[1:] if reached[each][1] >= least]
         also = [
             other.name if path == place else f"{other.name} at {path}" for other, path in equals
         ]
@@ -161,7 +165,7 @@ class _Search:
         return [name for name in self._names if not self._agrees(now, name)]
 
     def _agrees(self, now: Arrays, name: str) -> bool:
-        return self._distance(now, name) <= GRADIENT_BOUND
+        return self._distance(now, name) <= bound_of(name)
 
     def _distance(self, now: Arrays, name: str) -> float:
         """Of the value's largest magnitude; one that is not there differs by all of it."""

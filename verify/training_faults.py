@@ -192,9 +192,7 @@ FAULTS = (
     ),
     TrainingFault("frozen gamma", NORM, trained("weight", False)),
     TrainingFault("frozen beta", NORM, trained("bias", False)),
-    TrainingFault(
-        "frozen kernel", _is(Conv2d, DepthwiseConv2d, nn.Linear), trained("weight", False)
-    ),
+    TrainingFault("frozen kernel", WITH_KERNEL, trained("weight", False)),
     TrainingFault("detached gate", _is(ClipScale), behaves(_detached_gate)),
     TrainingFault("detached skip", _is(Add), behaves(_detached_skip)),
     TrainingFault("ReLU's gradient left out", _is(nn.ReLU), behaves(_straight_through)),

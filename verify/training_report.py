@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from verify.compare import Difference
+from verify.training_spec import gradient_of
 from verify.verdicts import FLOAT32_ROUNDING, GRANTED_ROUNDINGS, SAME_PRECISION_FACTOR
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ FORWARD_BOUND = 1e-10
 GRADIENT_BOUND = 1e-9
 # A larger difference is never put down to rounding.
 DOUBTFUL_DIFFERENCE = 1e-6
+
+
+def bound_of(name: str) -> float:
+    """What a value of a step may differ by in float64, of its largest magnitude."""
+    return GRADIENT_BOUND if name.startswith(gradient_of("")) else FORWARD_BOUND
 
 
 @dataclass(frozen=True, slots=True)

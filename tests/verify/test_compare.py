@@ -49,6 +49,15 @@ def test_nan_and_infinity_on_either_side_never_pass(bad: float, where: str) -> N
     assert difference(**arrays).relative == np.inf
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int64, np.float16])
+def test_other_kinds_of_numbers_are_compared_as_numbers(kind: type) -> None:
+    found = difference(np.array([1, 0, 1], kind), np.array([0, 0, 1], kind))
+    assert (found.maximum, found.scale) == (1, 1)
+    zero = difference(np.zeros(2, kind), np.zeros(2, kind))
+    assert (str(zero.maximum), str(zero.scale)) == ("0.0", "0.0")
+    assert difference(np.zeros(0, kind), np.zeros(0, kind)).relative == 0
+
+
 def test_shapes_that_would_broadcast_do_not_compare() -> None:
     assert difference(np.ones((2, 1)), np.ones((2, 3))).maximum == np.inf
 

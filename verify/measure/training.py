@@ -48,9 +48,7 @@ class Recorded:
         self._runner.close()
 
 
-def training_mutants(
-    case: Case, pixels: int, part: int = 0, parts: int = 1
-) -> list[dict[str, Any]]:
+def training_mutants(case: Case, pixels: int, part: int, parts: int) -> list[dict[str, Any]]:
     """Every fault in every module where it applies, on frames of `pixels`; or a share of them."""
     return judged(case, sites(case)[part::parts], pixels)
 

@@ -5,7 +5,7 @@ numbers say which momentum it has, and whether its variances are biased. What wa
 mended, and the step run again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from verify.compare import difference
-from verify.diagnosis_cause import UNEXPLAINED, Cause, Repair, explained_share
+from verify.diagnosis_cause import UNEXPLAINED, WORTH_NAMING, Cause, Repair, explained_share
 from verify.faults.base import Site, behaves, with_values
 from verify.own.training import ModuleTrainer
 from verify.spec import Arrays
 from verify.training_diagnosis import TrainingDiagnosis
 from verify.training_faults import trained
-from verify.training_report import GRADIENT_BOUND
+from verify.training_report import bound_of
 from verify.training_spec import TrainingBatch, TrainingSpec, gradient_of
 
 MEAN, VARIANCE = "running_mean", "running_var"
@@ -59,22 +59,22 @@ def _diagnosed(
         for each in mended:
             stack.callback(each.repair.plant(_site(port, each.path)))
         after = port.run(batch)
-    causes = _grouped(
+    causes = [
         Cause(each.value, each.repair.name,
               explained_share(*(side.get(each.value) for side in (found, after, truth))))
         for each in mended
-    )  # fmt: skip
-    left = _differing(spec, truth, after)
-    if left and not causes:
+    ]  # fmt: skip
+    causes = _grouped([cause for cause in causes if cause.explained >= WORTH_NAMING])
+    if differing and not causes:
         causes = [Cause(differing[0], UNEXPLAINED, 0.0)]
-    return TrainingDiagnosis(differing, causes, left, mended=True)
+    return TrainingDiagnosis(differing, causes, _differing(spec, truth, after), mended=True)
 
 
 def _differing(spec: TrainingSpec, truth: Arrays, found: Arrays) -> list[str]:
     return [
         name
         for name in spec.values
-        if name not in found or not difference(found[name], truth[name]).relative <= GRADIENT_BOUND
+        if name not in found or not difference(found[name], truth[name]).relative <= bound_of(name)
     ]
 
 
@@ -82,36 +82,50 @@ def _norms(
     port: ModuleTrainer, batch: TrainingBatch, truth: Arrays, wrong: set[str]
 ) -> Iterator[_Mended]:
     """What batch norms remember otherwise."""
+    before, (own, counts) = port.statistics(), _of_batch(port, batch)
+    for path, names in _variables_of_norms(port).items():
+        mean, variance = names[MEAN], names[VARIANCE]
+        if not {mean, variance} & wrong or path not in counts or mean not in own:
+            continue
+        momentum = _multiple(truth[mean] - before[mean], own[mean] - before[mean])
+        if momentum is None or not 0 <= momentum <= 1:
+            continue
+        its: float | None = port.module.get_submodule(path).momentum  # type: ignore[assignment]
+        if its is None or abs(its - momentum) > ONE_NUMBER * momentum:
+            name = f"momentum {its} instead of {momentum:.6g}"
+            yield _Mended(path, mean, Repair(name, with_values(momentum=_always(momentum))))
+        if momentum > 0:
+            wanted = before[variance] + (truth[variance] - before[variance]) / momentum
+            if repair := _variance(wanted, own[variance], counts[path]):
+                yield _Mended(path, variance, repair)
+
+
+def _variables_of_norms(port: ModuleTrainer) -> dict[str, dict[str, str]]:
+    """The variables that each batch norm's statistics are, by its path."""
     norms: dict[str, dict[str, str]] = {}
     for row in port.rows(trained=False):
         path, _, attribute = row.key.rpartition(".")
-        norms.setdefault(path, {})[attribute] = row.variable
-    norms = {
-        path: names
-        for path, names in norms.items()
-        if isinstance(port.module.get_submodule(path), _BatchNorm)
-        and {MEAN, VARIANCE} <= names.keys()
-    }
-    before = port.statistics()
+        if isinstance(port.module.get_submodule(path), _BatchNorm):
+            norms.setdefault(path, {})[attribute] = row.variable
+    return {path: names for path, names in norms.items() if {MEAN, VARIANCE} <= names.keys()}
+
+
+def _of_batch(port: ModuleTrainer, batch: TrainingBatch) -> tuple[Arrays, dict[str, int]]:
+    """What batch norms remember of a batch alone, and of how many numbers a channel."""
+    counts: dict[str, int] = {}
+
+    def counting(path: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            counts[path] = inputs[0].numel() // inputs[0].shape[1]
+
+        return count
+
     with ExitStack() as stack:
-        for path in norms:
-            stack.callback(with_values(momentum=lambda _: 1.0)(_site(port, path)))
-        batches_own = port.run(batch)
-    for path, names in norms.items():
-        mean, variance = names[MEAN], names[VARIANCE]
-        if not {mean, variance} & wrong:
-            continue
-        momentum = _multiple(truth[mean] - before[mean], batches_own[mean] - before[mean])
-        if not momentum:
-            continue
-        its = port.module.get_submodule(path).momentum
-        if not np.isclose(float(its or 0), momentum, rtol=ONE_NUMBER, atol=0):  # type: ignore[arg-type]
-            name = f"momentum {its} instead of {momentum:.6g}"
-            yield _Mended(path, mean, Repair(name, with_values(momentum=_always(momentum))))
-        wanted = before[variance] + (truth[variance] - before[variance]) / momentum
-        share = _multiple(wanted, batches_own[variance])
-        if share and abs(share - 1) > GRADIENT_BOUND and (name := _variance(share)):
-            yield _Mended(path, variance, Repair(name, behaves(_scaling(share))))
+        for path in _variables_of_norms(port):
+            site = _site(port, path)
+            stack.callback(with_values(momentum=_always(1.0))(site))
+            stack.callback(site.module.register_forward_pre_hook(counting(path)).remove)
+        return port.run(batch), counts
 
 
 def _frozen(port: ModuleTrainer, wrong: set[str]) -> Iterator[_Mended]:
@@ -125,13 +139,18 @@ def _frozen(port: ModuleTrainer, wrong: set[str]) -> Iterator[_Mended]:
             )
 
 
-def _variance(share: float) -> str:
-    """Of n numbers, the biased variance is the unbiased one's (n - 1) / n; empty if neither."""
-    numbers = 1 / abs(1 - share) + (share > 1)
-    if abs(numbers - round(numbers)) > 1e-3 * numbers:
-        return ""
-    kinds = ("unbiased", "biased") if share < 1 else ("biased", "unbiased")
-    return f"{kinds[0]} moving variance instead of {kinds[1]}"
+def _variance(wanted: np.ndarray, own: np.ndarray, count: int) -> Repair | None:
+    """Of n numbers, the biased variance is the unbiased one's (n - 1) / n."""
+    if count < 2:
+        return None
+    for share, kinds in (
+        ((count - 1) / count, ("unbiased", "biased")),
+        (count / (count - 1), ("biased", "unbiased")),
+    ):
+        if np.abs(wanted - share * own).max() <= 1e-3 / count * np.abs(wanted).max():
+            name = f"{kinds[0]} moving variance instead of {kinds[1]}"
+            return Repair(name, behaves(_scaling(share)))
+    return None
 
 
 def _scaling(share: float) -> Callable[..., Tensor]:
@@ -154,15 +173,15 @@ def _always(value: float) -> Callable[[Any], float]:
 
 
 def _multiple(wanted: np.ndarray, given: np.ndarray) -> float | None:
-    """The number that `given` times is `wanted`, if there is one."""
-    if wanted.shape != given.shape or not np.square(given).sum() > 0:
+    """The number that `given` times is `wanted`, if there is one; of one number alone there is."""
+    if wanted.shape != given.shape or wanted.size < 2 or not np.square(given).sum() > 0:
         return None
     factor = float((wanted * given).sum() / np.square(given).sum())
     rest = np.abs(wanted - factor * given).max()
     return factor if rest <= ONE_NUMBER * np.abs(wanted).max() else None
 
 
-def _grouped(causes: Iterator[Cause]) -> list[Cause]:
+def _grouped(causes: Sequence[Cause]) -> list[Cause]:
     """One for all places that the same mistake is made in."""
     groups: dict[str, list[Cause]] = {}
     for cause in causes:

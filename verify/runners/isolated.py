@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from port.memory import give_back_freed_memory
 from verify.spec import Arrays
 from verify.training_spec import TrainingBatch, TrainingRunner
 
@@ -21,6 +22,7 @@ class IsolatedTrainer:
     """
 
     def __init__(self, make: Callable[[], TrainingRunner]) -> None:
+        give_back_freed_memory()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(make, theirs), daemon=True)
