@@ -58,7 +58,7 @@ def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingRe
                     truths.append(values)
                 else:
                     found[side].append(_differences(values, truths[index]))
-    largest = [_largest_gradient(truth) for truth in truths]
+    largest = [largest_gradient(truth) for truth in truths]
     rows = [_row(name, truths[0][name].shape, _steps(name, found, largest)) for name in spec.values]
     if doubtful := {row.name for row in rows if row.doubtful}:
         explained = _explained(spec, doubtful, truths, largest)
@@ -76,12 +76,13 @@ def _steps(
     for function, port, original, gradient in zip(*sides, largest, strict=True):
         if not (name in function and name in port):
             return []
-        unit = _unit(name, function[name].scale, gradient)
+        unit = unit_of(name, function[name].scale, gradient)
         steps.append(StepErrors(function[name], port[name], original[name], unit))
     return steps
 
 
-def _unit(name: str, scale: float, largest: float) -> float:
+def unit_of(name: str, scale: float, largest: float) -> float:
+    """What a value's error is measured in: its own `scale`, unless it is what cancellation left."""
     cancelled = name.startswith(GRADIENT) and scale < CANCELLED * largest
     return CANCELLED_UNIT * largest if cancelled else scale
 
@@ -103,7 +104,7 @@ def _explained(
             values = runner.run(replace(batch, clips=clips))
             for name in names:
                 error = difference(values[name], truths[place][name])
-                unit = _unit(name, error.scale, largest[place])
+                unit = unit_of(name, error.scale, largest[place])
                 moved[name] = max(moved[name], error.maximum / unit if unit > 0 else 0.0)
     return {name: SAME_PRECISION_FACTOR * share for name, share in moved.items()}
 
@@ -112,7 +113,7 @@ def _differences(values: Arrays, truth: Arrays) -> dict[str, Difference]:
     return {name: difference(value, truth[name]) for name, value in values.items()}
 
 
-def _largest_gradient(truth: Arrays) -> float:
+def largest_gradient(truth: Arrays) -> float:
     """Of the variables; the input's gradient has another unit."""
     gradients = (value for name, value in truth.items() if name.startswith(GRADIENT))
     return max((float(np.abs(value).max(initial=0.0)) for value in gradients), default=0.0)

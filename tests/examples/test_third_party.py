@@ -1,11 +1,13 @@
 """The ports in examples/ that nobody here wrote: what is found in them, and patches mend it."""
 
+import importlib
 from pathlib import Path
 
 import pytest
 
 import verify
 from verify.own.load import load_spec
+from verify.own.training_diagnosis import diagnose_own_training
 from verify.report import Report
 
 pytest.importorskip("transformers", reason="the extra `examples` is not installed")
@@ -61,3 +63,29 @@ def test_efficientnet_is_padded_for_even_sizes_only() -> None:
     wrong = wrong_alone(verify.verify(efficientnet_b0.spec(padded, size=65)))
     assert wrong == ["stem_conv", *(f"block{block}a_dwconv" for block in (2, 3, 4, 6))]
     assert verify.verify(efficientnet_b0.spec(size=65)).passed
+
+
+MOMENTUM, VARIANCE = "momentum {} instead of 0.01", "unbiased moving variance instead of biased"
+
+
+@pytest.mark.parametrize(
+    ("example", "causes"),
+    [
+        ("resnet50", [(MOMENTUM.format(0.1), 53), (VARIANCE, 53)]),
+        (
+            "efficientnet_b0",
+            [(MOMENTUM.format(0.99), 34), (VARIANCE, 49), (MOMENTUM.format(0.1), 15)],
+        ),
+    ],
+)
+def test_what_their_batch_norms_remember_is_told(
+    example: str, causes: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(example)
+    monkeypatch.setattr(module, "remember_like_keras", lambda net: None)
+    spec = module.spec(size=96)
+    found = diagnose_own_training(spec.training)
+    told = [f"and at {count - 1} more" for _, count in causes]
+    assert [cause.name for cause in found.causes] == [name for name, _ in causes]
+    assert [cause.detail for cause in found.causes] == told
+    assert found.confirmed

@@ -19,6 +19,7 @@ from verify.diagnosis_cause import UNEXPLAINED, WORTH_NAMING, Cause, Repair, exp
 from verify.faults.base import Site, behaves, with_values
 from verify.own.training import ModuleTrainer
 from verify.spec import Arrays
+from verify.training import largest_gradient, unit_of
 from verify.training_diagnosis import TrainingDiagnosis
 from verify.training_faults import trained
 from verify.training_report import bound_of
@@ -71,11 +72,14 @@ def _diagnosed(
 
 
 def _differing(spec: TrainingSpec, truth: Arrays, found: Arrays) -> list[str]:
-    return [
-        name
-        for name in spec.values
-        if name not in found or not difference(found[name], truth[name]).relative <= bound_of(name)
-    ]
+    """The values that differ, measured as `verify.training` does."""
+    largest = largest_gradient(truth)
+
+    def agrees(name: str) -> bool:
+        error = difference(found[name], truth[name])
+        return error.maximum <= bound_of(name) * unit_of(name, error.scale, largest)
+
+    return [name for name in spec.values if name not in found or not agrees(name)]
 
 
 def _norms(

@@ -6,8 +6,10 @@ from torch import nn
 
 import verify.training
 from verify.own import KerasModel, port_spec, probe_input
+from verify.own.training_diagnosis import diagnose_own_training
 from verify.training import training
 from verify.training_report import TrainingReport
+from verify.training_spec import TrainingSpec
 
 BIAS = "gradient/conv/bias"
 PIXELS = 96
@@ -22,13 +24,17 @@ def build() -> keras.Model:
     return keras.Model(image, keras.layers.Dense(5, name="dense")(x))
 
 
-def judged(epsilon: float = 1e-3) -> TrainingReport:
+def steps(epsilon: float = 1e-3) -> TrainingSpec:
     port = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, eps=epsilon), nn.ReLU())
     port += nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
     images = probe_input((2, PIXELS, PIXELS, 3))
     spec = port_spec("small", KerasModel(build, seed=0), port, images)
     assert spec.training is not None
-    return training(spec.training)
+    return spec.training
+
+
+def judged(epsilon: float = 1e-3) -> TrainingReport:
+    return training(steps(epsilon))
 
 
 def gradients_that_failed(report: TrainingReport) -> dict[str, str]:
@@ -50,3 +56,10 @@ def test_it_would_fail_if_it_were_measured_by_itself(monkeypatch: pytest.MonkeyP
 
 def test_a_port_that_is_wrong_fails_there_all_the_same() -> None:
     assert gradients_that_failed(judged(epsilon=1e-5))["gradient/conv/kernel"] == "another function"
+
+
+def test_the_diagnosis_measures_it_likewise() -> None:
+    found = diagnose_own_training(steps())
+    causes = [cause.name for cause in found.causes]
+    assert causes == ["unbiased moving variance instead of biased"]
+    assert found.confirmed
