@@ -26,7 +26,7 @@ class Judge(Protocol):
 
 
 class Apart:
-    """One process that verifies, specs after specs; the first of them starts it."""
+    """One process that verifies one spec after the other; the first of them starts it."""
 
     def __init__(self) -> None:
         self._process: BaseProcess | None = None
@@ -83,7 +83,7 @@ class Apart:
 def _serve(pipe: Connection) -> None:
     """For each spec send every tap's report, then the whole one, or what went wrong."""
     keep_freed_memory()
-    with suppress(EOFError):  # the other end closes when it has no more
+    with suppress(EOFError, ConnectionError):  # the other end closes when it has no more
         while True:
             request = pipe.recv_bytes()
             try:

@@ -54,7 +54,11 @@ class TrainingDiagnosis:
     def lines(self) -> list[str]:
         """What to tell a person."""
         if not self.differing:
-            return ["one step in float64 shows nothing: what fails is float32, or another batch"]
+            beside = "the original's" if self.mended else "that of a port built anew"
+            besides = "" if self.mended else "the code that any port is built from, "
+            return [
+                f"a step in float64 is {beside}: what fails is {besides}float32, or another batch"
+            ]
         if all(cause.name == UNEXPLAINED for cause in self.causes):
             return [f"{self.differing[0]}: nothing that is known here explains it"]
         done, what = (
