@@ -11,6 +11,7 @@ from port.genotype import StreamGenotype
 from train.clips import Batch, TestClips, TrainClips, collate
 from train.config import Config
 from train.distributed import World
+from train.failures import tell_of_one_worker
 from train.sampler import Batches, ShardSampler, TrainSampler
 from train.signals import leave_signals_to_parent
 from train.videos import Video
@@ -39,19 +40,26 @@ def train_batches(
     """
     clips = TrainClips(videos, clip.num_frames, clip.frame_stride, config.seed)
     sampler = TrainSampler(batches, start, world.rank, world.size)
-    return iter(DataLoader(clips, batch_sampler=sampler, **_workers(config, world)))
+    return _started(DataLoader(clips, batch_sampler=sampler, **_workers(config, world)))
 
 
 def test_batches(
     videos: Sequence[Video], clip: StreamGenotype, clips: int, config: Config, world: World
-) -> DataLoader[Any]:
+) -> Iterator[Any]:
     """This process's share of the test videos, `clips` evenly spaced clips of each."""
-    return DataLoader(
+    loader = DataLoader(
         TestClips(videos, clip.num_frames, clip.frame_stride, clips),
         batch_size=max(1, config.batch_size // world.size // config.accumulate),
         sampler=ShardSampler(len(videos), clips, world.rank, world.size),
         **_workers(config, world),
     )
+    return _started(loader)
+
+
+def _started(loader: DataLoader[Any]) -> Iterator[Any]:
+    batches = iter(loader)
+    tell_of_one_worker()
+    return batches
 
 
 def _workers(config: Config, world: World) -> dict[str, Any]:

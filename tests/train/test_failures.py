@@ -22,6 +22,7 @@ from train.config import Config
 from train.decoding import read_frames
 from train.distributed import World
 from train.evaluation import predict_videos
+from train.failures import explained, tell_of_one_worker
 from train.finetune import finetune
 from train.signals import StopRequest
 from train.start import start
@@ -53,6 +54,33 @@ def test_a_killed_data_worker_is_told(videos: VideoSet, tmp_path: Path) -> None:
         return False
 
     assert "a data worker was killed" in told(videos, tmp_path, kill_the_worker)
+
+
+def test_a_second_worker_that_ends_does_not_disturb_the_clean_up() -> None:
+    queue = FORK.Queue()
+
+    def two_end() -> None:
+        signal.signal(signal.SIGCHLD, _complain)
+        for _ in range(2):
+            tell_of_one_worker()
+        with pytest.raises(RuntimeError, match="a worker ended"):
+            signal.raise_signal(signal.SIGCHLD)
+        signal.raise_signal(signal.SIGCHLD)
+        queue.put("cleaned up")
+
+    process = FORK.Process(target=two_end)
+    process.start()
+    assert queue.get(timeout=60) == "cleaned up"
+    process.join()
+
+
+def _complain(number: int, frame: object) -> None:
+    raise RuntimeError("a worker ended")
+
+
+def test_a_worker_that_dies_while_it_hands_over_is_told() -> None:
+    with pytest.raises(InputError, match="a data worker was killed"), explained(ALONE):
+        raise ConnectionResetError(104, "Connection reset by peer")
 
 
 def test_a_disk_that_does_not_answer_is_told(
