@@ -14,7 +14,7 @@ USAGE = "tvn measure-verifier [--full] [--run=DIR] [--only=UNIT,…] [--json=FIL
 
 def define(values: flags.FlagValues) -> None:
     """Declare the flags."""
-    flags.DEFINE_bool("full", False, "all nets and all units, two hours of CPU time; a small "
+    flags.DEFINE_bool("full", False, "all nets and all units, three hours of CPU time; a small "
                       "sample if left out", flag_values=values)  # fmt: skip
     flags.DEFINE_string("run", None, "a folder that keeps what each unit found; what it holds "
                         "already is not measured again", flag_values=values)  # fmt: skip

@@ -47,7 +47,7 @@ def test_a_planted_mistake_is_named_where_it_is(right: TinyVideoNet, fault: Trai
     assert found.lines[0] == f"{path}: {fault.name} explains 100.0 %"
 
 
-def test_two_mistakes_are_peeled_off_one_by_one(right: TinyVideoNet) -> None:
+def test_several_mistakes_are_peeled_off_one_by_one(right: TinyVideoNet) -> None:
     faults = {fault.name: fault for fault in FAULTS}
     planted = {"detached gate": 0, "batch-norm momentum 0.9": -1, "frozen kernel": 2}
     port = copy.deepcopy(right)

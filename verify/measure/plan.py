@@ -24,7 +24,7 @@ PARTS = {"tvn2": 16, "tvn3": 6, "tvn4": 6}
 NOT_THOROUGH = ("tvn2",)
 # Of the random nets, so many in training; the next one has another number of logits than of clips.
 TRAINED = 5
-# A step of the two largest takes minutes in float64.
+# The two largest are left out for the time that steps at full size take in float64.
 TRAINED_FULL = ("tvn1", "tvn4", "tvn_mobile_1", "tvn_mobile_2")
 TRAINING_PARTS = {"tvn2": 6, "tvn3": 2, "tvn4": 2}
 TRAINING_PIXELS = {"tvn2": 128, "tvn4": 40}
