@@ -36,9 +36,12 @@ def writing(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all; raises InputError as `writing` does."""
+    """Write `text` as UTF-8, whole or not at all; raises InputError as `writing` does.
+
+    Lone surrogates, as in names of files that are no UTF-8, are written as escapes.
+    """
     with writing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))
 
 
 def _use_default_mode(name: str) -> None:
