@@ -16,17 +16,17 @@ import time
 from pathlib import Path
 
 from port import Genotype
-from port.names import table
-from verify.probes import probe_variables
-from verify.to_tensorflow import write_checkpoint
+from port.convert.names import table
+from verify.numerics.probes import probe_variables
+from verify.tvn.to_tensorflow import write_checkpoint
 
 MODEL = "tvn2"
 # Reports the time of the work itself and of the whole process, imports included.
 CONVERT = """
 import time, sys
-from port.converter import convert
+from port.convert.convert_weights import convert_weights
 start = time.perf_counter()
-convert(sys.argv[1], sys.argv[2], sys.argv[3])
+convert_weights(sys.argv[1], sys.argv[2], sys.argv[3])
 print(time.perf_counter() - start)
 # Not getrusage's figure, which a process inherits from the one that started it.
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])

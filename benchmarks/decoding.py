@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from train.cache import write_cache
-from train.clips import Clip, TrainClips, collate
-from train.decoding import read_frames
-from train.generated import write_generated
-from train.transform import Augmentation, augment
-from train.videos import Video, VideoSet, read_videos
+from train.data.cache import write_cache
+from train.data.clips import Clip, TrainClips, collate
+from train.data.decoding import read_frames
+from train.data.generated import write_generated
+from train.data.transform import Augmentation, augment
+from train.data.videos import Video, VideoSet, read_videos
 
 STRIDE = 4
 MOST = 1000

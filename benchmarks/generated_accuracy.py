@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from train.generated import write_generated
+from train.data.generated import write_generated
 
 GROUPS, CLIPS = 10, 4
 # Scenes are learnt more slowly than figures, and better by this.

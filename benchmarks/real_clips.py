@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from train.decoding import read_all
-from train.encoding import write_video
-from train.generated import RATE, XVID
+from train.data.decoding import read_all
+from train.data.encoding import write_video
+from train.data.generated import RATE, XVID
 
 PIECES = {"g01": (0.0, 2 / 3, 8), "g02": (0.75, 1.0, 4)}  # from, to, into how many
 SHORT_SIDE = 120

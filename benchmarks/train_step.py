@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from port import Genotype
+from port.convert.state_dict import tf_from_state_dict
 from port.memory import keep_freed_memory
-from port.transfer import tf_from_state_dict
 from train.config import Config
 from train.distributed import World
 from train.mixup import one_hot

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from port import Genotype
-from verify.optimizers import OptimizerSpec
-from verify.training import GRADIENT, training
-from verify.training_tvn import tvn_training_spec, tvn_trajectory_spec
-from verify.trajectory import trajectory
-from verify.trajectory_plot import render
+from verify.engine.training import GRADIENT, training
+from verify.engine.trajectory import trajectory
+from verify.reports.plot import render
+from verify.tvn.optimizers import OptimizerSpec
+from verify.tvn.training_spec import tvn_training_spec, tvn_trajectory_spec
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from keras_small import PadSame, remember_like_keras
 from torch import Tensor, nn
 from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
-from verify.own import KerasModel, port_spec, probe_input
-from verify.spec import PortSpec
+from verify.custom import KerasModel, port_spec, probe_input
+from verify.specs.spec import PortSpec
 
 STATISTICS = {"normalization/mean": "mean", "normalization/variance": "variance"}
 

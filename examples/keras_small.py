@@ -9,8 +9,8 @@ from keras import layers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from verify.own import KerasModel, port_spec, probe_input
-from verify.spec import PortSpec
+from verify.custom import KerasModel, port_spec, probe_input
+from verify.specs.spec import PortSpec
 
 
 def build() -> keras.Model:

@@ -13,8 +13,8 @@ from keras_small import remember_like_keras
 from torch import nn
 from transformers import ResNetConfig, ResNetForImageClassification
 
-from verify.own import KerasModel, port_spec, probe_input
-from verify.spec import PortSpec
+from verify.custom import KerasModel, port_spec, probe_input
+from verify.specs.spec import PortSpec
 
 PATCHES = ("stride", "biases", "epsilon", "statistics")
 

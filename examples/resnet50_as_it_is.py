@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import resnet50
 
-from verify.spec import PortSpec
+from verify.specs.spec import PortSpec
 
 
 def spec() -> PortSpec:

@@ -22,10 +22,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from port.atomic import writing
+from port.convert.state_dict import check_shapes
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
-from port.transfer import check_shapes
 
 FORMAT = "tvn-port/1"
 CLASSIFIER = ("head.dense.weight", "head.dense.bias")

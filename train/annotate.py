@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from port.errors import InputError
-from train.decoding import Undecodable, frame_rate, open_video, read_all
-from train.encoding import write_video
+from train.data.decoding import Undecodable, frame_rate, open_video, read_all
+from train.data.encoding import write_video
+from train.data.videos import shown
 from train.predict import Timeline
-from train.videos import shown
 
 LINES = 3  # classes that are named in every frame
 H264 = {"crf": "20", "preset": "veryfast"}

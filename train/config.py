@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from port.errors import InputError
-from train.splits import SCHEMES
-from train.transform import Augmentation
+from train.data.splits import SCHEMES
+from train.data.transform import Augmentation
 
 Settings = TypeVar("Settings")
 

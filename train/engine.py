@@ -9,17 +9,17 @@ from torch import Tensor
 
 from port.errors import InputError
 from train import checkpoint
-from train.clips import Batch
+from train.data.clips import Batch
+from train.data.loaders import train_batches
+from train.data.sampler import Batches
+from train.data.splits import Split
 from train.distributed import World
 from train.evaluation import Stopped, predict_videos
-from train.loaders import train_batches
 from train.logs import Logs
 from train.pace import Pace, Plan, clock
 from train.results import Results
 from train.run import Run
-from train.sampler import Batches
 from train.schedule import learning_rate
-from train.splits import Split
 from train.trainer import Trainer
 
 # With several processes: steps between two agreements on whether to stop or to save. Signals do not

@@ -9,11 +9,11 @@ import torch
 from port.errors import InputError
 from port.model import TinyVideoNet
 from train.config import Config
+from train.data.loaders import test_batches
+from train.data.transform import CROPS, prepare
+from train.data.videos import Video
 from train.distributed import World
-from train.loaders import test_batches
 from train.trainer import arithmetic, laid_out
-from train.transform import CROPS, prepare
-from train.videos import Video
 
 
 class Stopped(Exception):  # noqa: N818  # a wish, not an error

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from port.errors import InputError
 from train.config import Config
+from train.data.splits import split
+from train.data.videos import VideoSet
 from train.distributed import World
 from train.engine import Engine
 from train.failures import explained
 from train.results import Results
 from train.run import Run, now
-from train.splits import split
 from train.start import start
 from train.testing import split_of, test_folder, test_run
 from train.trainer import Trainer
-from train.videos import VideoSet
 
 
 def finetune(

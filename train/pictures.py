@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from port.atomic import writing
-from train.decoding import Undecodable, read_frames
+from train.data.decoding import Undecodable, read_frames
+from train.data.videos import shown
 from train.logs import read_metrics
 from train.results import Results
-from train.videos import shown
 
 MISTAKES = 8  # on the sheet
 FRAMES = 4  # of each

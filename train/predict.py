@@ -12,10 +12,10 @@ from torch import Tensor
 from port.errors import InputError
 from port.model import TinyVideoNet
 from port.weights import load_weights
-from train.clips import Batch, TestClips, collate
-from train.decoding import Undecodable, read_all
-from train.transform import CROPS, prepare
-from train.videos import Video, shown
+from train.data.clips import Batch, TestClips, collate
+from train.data.decoding import Undecodable, read_all
+from train.data.transform import CROPS, prepare
+from train.data.videos import Video, shown
 
 WINDOWS = 16  # of a timeline at a time
 

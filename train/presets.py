@@ -13,7 +13,7 @@ from dataclasses import replace
 from port.errors import InputError
 from port.genotype import list_models
 from train.config import Config
-from train.transform import Augmentation
+from train.data.transform import Augmentation
 
 UCF50 = Config(
     epochs=100,

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from port.atomic import write_text
-from port.conversion import versions
+from port.convert.record import versions
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.weights import save_weights
 from train.checkpoint import last_checkpoint
 from train.config import Config
-from train.splits import Split
-from train.videos import VideoSet
+from train.data.splits import Split
+from train.data.videos import VideoSet
 
 SCHEMA = "tvn-run/1"
 WEIGHTS = ("last", "best")

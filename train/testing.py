@@ -4,14 +4,14 @@ from pathlib import Path
 
 from port.errors import InputError
 from port.factory import create_model
+from train.data.splits import Split, split
+from train.data.videos import VideoSet
 from train.distributed import World
 from train.evaluation import predict_videos
 from train.pictures import draw_all
 from train.results import Results
 from train.run import Run
-from train.splits import Split, split
 from train.trainer import to_device
-from train.videos import VideoSet
 
 
 def split_of(run: Run, videos: VideoSet) -> Split:

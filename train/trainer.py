@@ -13,12 +13,12 @@ from torch.nn.parallel import DistributedDataParallel
 from port.errors import InputError
 from port.model import TinyVideoNet
 from train.average import make_average
-from train.clips import Batch
 from train.config import Config
+from train.data.clips import Batch
+from train.data.transform import augment
 from train.distributed import World
 from train.mixup import mix, one_hot
 from train.optim import freeze, make_optimizer, set_learning_rate, set_training_mode
-from train.transform import augment
 
 HALF_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -50,10 +50,10 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 
 def _to_torch(values: flags.FlagValues) -> int:
-    from port.conversion import report_path
-    from port.converter import convert
+    from port.convert.convert_weights import convert_weights
+    from port.convert.record import report_path
 
-    conversion = convert(
+    conversion = convert_weights(
         values.source,
         values.model,
         values.output,
@@ -82,10 +82,10 @@ def _to_torch(values: flags.FlagValues) -> int:
 def _to_tensorflow(values: flags.FlagValues) -> int:
     from port.atomic import write_text
     from port.certificate import check_certificate
-    from port.conversion import digest
-    from port.transfer import tf_from_state_dict
+    from port.convert.record import digest
+    from port.convert.state_dict import tf_from_state_dict
     from port.weights import load_weights
-    from verify.to_tensorflow import write_checkpoint, write_saved_model
+    from verify.tvn.to_tensorflow import write_checkpoint, write_saved_model
 
     weights = load_weights(values.source)
     verification = check_certificate(values.source, allow_unverified=values.allow_unverified)

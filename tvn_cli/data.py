@@ -12,7 +12,7 @@ from port.errors import InputError
 from tvn_cli.main import required
 
 if TYPE_CHECKING:
-    from train.check import DataReport
+    from train.data.check import DataReport
 
 USAGE = (
     "tvn data check DIR [--min_frames=N] [--json]\n"
@@ -53,8 +53,8 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 
 def _check(values: flags.FlagValues, path: Path) -> int:
-    from train.check import check_videos
-    from train.videos import read_videos
+    from train.data.check import check_videos
+    from train.data.videos import read_videos
 
     videos = read_videos(path)
     with _progress("reading", len(videos.videos)) as advance:
@@ -67,8 +67,8 @@ def _check(values: flags.FlagValues, path: Path) -> int:
 
 
 def _prepare(values: flags.FlagValues, path: Path) -> int:
-    from train.cache import write_cache
-    from train.videos import read_videos
+    from train.data.cache import write_cache
+    from train.data.videos import read_videos
 
     required(values, "output")
     videos = read_videos(path)
@@ -91,7 +91,7 @@ def _prepare(values: flags.FlagValues, path: Path) -> int:
 
 
 def _generate(values: flags.FlagValues, path: Path) -> int:
-    from train.generated import write_generated
+    from train.data.generated import write_generated
 
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise InputError(f"{path}: there already; name a folder that is new or empty")
@@ -134,7 +134,7 @@ def _print(report: "DataReport") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from train.check import spread
+    from train.data.check import spread
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("class")

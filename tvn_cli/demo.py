@@ -75,10 +75,10 @@ def _step(number: int, what: str) -> None:
 
 
 def _write_checkpoint(prefix: Path) -> None:
+    from port.convert.names import table
     from port.genotype import Genotype
-    from port.names import table
-    from verify.probes import probe_variables
-    from verify.to_tensorflow import write_checkpoint
+    from verify.numerics.probes import probe_variables
+    from verify.tvn.to_tensorflow import write_checkpoint
 
     genotype = Genotype.load(MODEL)
     shapes = {row.tf_name: row.tf_shape for row in table(genotype, CLASSES)}
@@ -89,9 +89,9 @@ def _classify(checkpoint: Path, weights: Path) -> None:
     import torch
 
     import port
-    from port.converter import read_variables
-    from verify.original import import_original
-    from verify.probes import probe_video
+    from port.convert.convert_weights import read_variables
+    from verify.numerics.probes import probe_video
+    from verify.runners.tensorflow import import_original
 
     genotype = port.Genotype.load(MODEL)
     clip = genotype.clip

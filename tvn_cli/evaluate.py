@@ -39,11 +39,11 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Test, write results and pictures, print the figures."""
     no_arguments(arguments)
     required(values, "run")
+    from train.data.videos import read_videos
     from train.distributed import joined
     from train.failures import explained
     from train.run import Run
     from train.testing import test_folder, test_run
-    from train.videos import read_videos
 
     folder = Path(values.run)
     folders = _fold_folders(folder) if values.folds == "all" else [folder]
@@ -65,7 +65,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 def report_folds(folder: Path, runs: Sequence[Path], which: str) -> None:
     """Put the folds' results together, write and print them."""
-    from train.folds import FIGURES, read_results, summarise, write_summary
+    from train.data.folds import FIGURES, read_results, summarise, write_summary
 
     summary = summarise([read_results(run / f"test-{which}" / "results.json") for run in runs])
     write_summary(folder, summary)

@@ -59,12 +59,12 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if config.model == "" and values.weights is None:
         raise InputError("--weights or --model must be given; see --help")
     from port.memory import keep_freed_memory
+    from train.data.folds import fold_folder
+    from train.data.splits import fold_count
+    from train.data.videos import read_videos
     from train.distributed import joined
     from train.finetune import finetune
-    from train.folds import fold_folder
     from train.signals import StopRequest
-    from train.splits import fold_count
-    from train.videos import read_videos
 
     videos, folder = read_videos(values.data), Path(values.run)
     runs = {folder: config}

@@ -44,7 +44,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 
 def _taken_for(source: "Source", prefix: str | None) -> str:
-    from port.recognise import recognise
+    from port.convert.recognise import recognise
 
     try:
         return f"taken for {recognise(source, prefix)}"

@@ -29,8 +29,8 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     from verify.measure.plan import results, run
     from verify.measure.summary import Summary
     from verify.measure.table import print_summary
-    from verify.report import to_json
-    from verify.table import progress_bar
+    from verify.reports.report import to_json
+    from verify.tvn.table import progress_bar
 
     no_arguments(arguments)
     names = _units(values)

@@ -61,7 +61,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
 def _check_outputs(values: flags.FlagValues, videos: Sequence[str]) -> None:
     """What is wrong with the request is said before the work."""
-    from train.encoding import FORMATS
+    from train.data.encoding import FORMATS
     from train.timeline_plot import check_suffix
 
     if (values.timeline or values.annotate) and len(videos) > 1:
@@ -90,8 +90,8 @@ def _classifier(values: flags.FlagValues) -> "Classifier":
 
 
 def _predict(values: flags.FlagValues, classifier: "Classifier", path: Path) -> None:
+    from train.data.videos import shown
     from train.predict import classify, timeline
-    from train.videos import shown
 
     odds = classify(classifier, path, values.clips, int(values.crops))
     answer: dict[str, Any] = {
@@ -114,7 +114,7 @@ def _predict(values: flags.FlagValues, classifier: "Classifier", path: Path) -> 
 
 
 def _write(values: flags.FlagValues, course: "Timeline", path: Path) -> None:
-    from train.videos import shown
+    from train.data.videos import shown
 
     told = []
     if values.timeline:

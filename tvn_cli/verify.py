@@ -16,8 +16,8 @@ from tvn_cli.main import no_arguments, required
 if TYPE_CHECKING:
     from port.model import TinyVideoNet
     from verify import PortSpec, Report
-    from verify.levels import Subject
-    from verify.report import Outcome
+    from verify.reports.report import Outcome
+    from verify.tvn.levels import Subject
 
 USAGE = (
     "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]\n"
@@ -83,7 +83,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     report = _run(subject, values.level, also)
     _write(report, outputs)
     if values.weights is not None:
-        from verify.certificate import write_certificate
+        from verify.tvn.certificate import write_certificate
 
         outcomes = {"inference": replace(report, further={}), **report.further}
         parts = (subject.genotype, subject.variables, values.level, outcomes)
@@ -94,11 +94,11 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 def _verify_own(values: flags.FlagValues) -> int:
     """Verify what a file of the user's says."""
     from verify import verify
-    from verify.own.load import load_spec
-    from verify.own.review import failing_values, summary, table
-    from verify.own.training_diagnosis import diagnose_own_training
-    from verify.table import print_taps, print_verdict, run_with_progress, train_with_progress
-    from verify.training import training
+    from verify.custom.diagnose_training import diagnose_own_training
+    from verify.custom.load import load_spec
+    from verify.custom.review import failing_values, summary, table
+    from verify.engine.training import training
+    from verify.tvn.table import print_taps, print_verdict, run_with_progress, train_with_progress
 
     given = {name for name in values if values[name].present}
     if others := given - {"spec", "review", "level", "report", "json"}:
@@ -136,8 +136,8 @@ def _verify_own(values: flags.FlagValues) -> int:
 
 def _explained(spec: "PortSpec", report: "Report", right: "TinyVideoNet | None" = None) -> "Report":
     """With why it failed, if it did."""
-    from verify.diagnosis import diagnose
-    from verify.table import print_diagnosis
+    from verify.diagnosis.diagnose import diagnose
+    from verify.tvn.table import print_diagnosis
 
     if report.passed:
         return report
@@ -148,8 +148,8 @@ def _explained(spec: "PortSpec", report: "Report", right: "TinyVideoNet | None" 
 
 def _print_why(outcome: "Outcome") -> None:
     """Of training that failed, which mistake it is."""
-    from verify.table import print_diagnosis
-    from verify.training_report import TrainingReport
+    from verify.reports.training_report import TrainingReport
+    from verify.tvn.table import print_diagnosis
 
     if isinstance(outcome, TrainingReport) and outcome.diagnosis:
         print_diagnosis(outcome.diagnosis)
@@ -184,12 +184,12 @@ def _writable_outputs(values: flags.FlagValues) -> dict[Path, str]:
 
 
 def _subject(values: flags.FlagValues) -> "Subject":
-    from port.conversion import versions
-    from port.converter import read_variables
+    from port.convert.convert_weights import read_variables
+    from port.convert.record import versions
+    from port.convert.state_dict import tf_from_state_dict
     from port.genotype import Genotype
-    from port.transfer import tf_from_state_dict
     from port.weights import load_weights
-    from verify.levels import Subject, converted, seeded_variables
+    from verify.tvn.levels import Subject, converted, seeded_variables
 
     weights = None if values.weights is None else load_weights(values.weights)
     own = weights.genotype if weights and values.model is None else None
@@ -224,8 +224,8 @@ def _subject(values: flags.FlagValues) -> "Subject":
 
 def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
     """The port, with all its taps; then what the level adds, with what fails."""
-    from verify.levels import Comparer, converted, further, inference_spec
-    from verify.table import print_taps, print_verdict
+    from verify.tvn.levels import Comparer, converted, further, inference_spec
+    from verify.tvn.table import print_taps, print_verdict
 
     spec = inference_spec(subject)
     with closing(Comparer(subject)) as comparer:
@@ -251,8 +251,8 @@ def _judge_further(
     subject: "Subject", judges: "Mapping[str, Callable[[], Outcome]]", explains: bool
 ) -> "tuple[dict[str, Outcome], dict[str, str]]":
     """What came of each, and why some could not be; `explains`: with why training fails."""
-    from verify.levels import explained
-    from verify.table import print_verdict
+    from verify.tvn.levels import explained
+    from verify.tvn.table import print_verdict
 
     outcomes: dict[str, Outcome] = {}
     skipped: dict[str, str] = {}
@@ -271,9 +271,9 @@ def _judge_further(
 
 def _judge(name: str, spec: "PortSpec") -> "Outcome":
     from verify import verify
-    from verify.low_precision import verify_bfloat16
-    from verify.table import print_taps, run_with_progress
-    from verify.variants import variant
+    from verify.tvn.low_precision import verify_bfloat16
+    from verify.tvn.table import print_taps, run_with_progress
+    from verify.tvn.variants import variant
 
     if name == BFLOAT16:
         return verify_bfloat16(spec)
@@ -289,7 +289,7 @@ def _variants(values: flags.FlagValues) -> list[str]:
     names = list(values.also)
     if not names and values.level != "full":
         return []
-    from verify.variants import VARIANTS
+    from verify.tvn.variants import VARIANTS
 
     known = [*VARIANTS, BFLOAT16]
     if values.level == "full":

@@ -4,10 +4,10 @@ report = verify.verify(verify.tvn_spec(port.Genotype.load("tvn1")))
 print(report.passed, report.first_failure)
 """
 
-from verify.engine import verify
-from verify.report import Report, TapReport
-from verify.spec import OriginalRunner, PortRunner, PortSpec, Stage
-from verify.tvn import tvn_spec
+from verify.engine.inference import verify
+from verify.reports.report import Report, TapReport
+from verify.specs.spec import OriginalRunner, PortRunner, PortSpec, Stage
+from verify.tvn.spec import tvn_spec
 
 __all__ = [
     "OriginalRunner",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import verify
-from verify.own.load import load_spec
-from verify.own.training_diagnosis import diagnose_own_training
-from verify.report import Report
+from verify.custom.diagnose_training import diagnose_own_training
+from verify.custom.load import load_spec
+from verify.reports.report import Report
 
 pytest.importorskip("transformers", reason="the extra `examples` is not installed")
 pytestmark = pytest.mark.slow

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 import port
-from port import Genotype, names
+from port import Genotype
+from port.convert import names
 from reference_tf import Original
 from tests import recipe
 from tests.parity.sides import as_original_takes, build_port, capture_port

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from port import InputError, names
+from port import InputError
+from port.convert import names
 from reference_tf import GenotypeError, Original
 from tests import recipe
 from tests.parity.sides import as_original_takes, build_port, capture_port

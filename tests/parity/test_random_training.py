@@ -12,17 +12,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from port import InputError, names, state_dict_from_tf
+from port import InputError, state_dict_from_tf
+from port.convert import names
 from port.weights import Weights
 from reference_tf import GenotypeError
 from tests import recipe
 from tests.strategies import Case, cases
-from verify.runners.original_training import TensorFlowTrainer
+from verify.engine.training import CANCELLED, GRADIENT
+from verify.reports.training_report import FORWARD_BOUND, GRADIENT_BOUND
 from verify.runners.pytorch_training import TorchTrainer
-from verify.spec import Arrays
-from verify.training import CANCELLED, GRADIENT
-from verify.training_report import FORWARD_BOUND, GRADIENT_BOUND
-from verify.training_tvn import training_batch, value_names
+from verify.specs.spec import Arrays
+from verify.tvn.original_training import TensorFlowTrainer
+from verify.tvn.training_spec import training_batch, value_names
 
 # Small nets can be degenerate: batch norm over two elements, or over equal ones, amplifies
 # rounding three-hundredfold a layer. So the port may also be off by this many times what the

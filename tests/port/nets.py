@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from port import Genotype, TinyVideoNet, state_dict_from_tf
-from port.names import table
+from port.convert.names import table
 from tests import recipe
 
 _SMALL: dict[str, Any] = {

@@ -151,4 +151,4 @@ def test_state_dicts_hold_nothing_that_tensorflow_has_not(genotype: Genotype) ->
         except InputError:
             return
     assert not any("num_batches_tracked" in key for key in net.state_dict())
-    assert len(net.state_dict()) == len(port.names.table(genotype, 2))
+    assert len(net.state_dict()) == len(port.convert.names.table(genotype, 2))

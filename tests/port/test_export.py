@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import port
-import port.names
+import port.convert.names
 from port.export import OPSET, to_onnx, value_names
 from tests.verify.nets import EVERY_LAYER
-from verify.probes import probe_variables, probe_video
+from verify.numerics.probes import probe_variables, probe_video
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -20,7 +20,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 def make_net(genotype: port.Genotype, max_pool: bool = False) -> port.TinyVideoNet:
     """A net on probe weights, which keep magnitudes level."""
-    rows = port.names.table(genotype, 7)
+    rows = port.convert.names.table(genotype, 7)
     variables = probe_variables({row.tf_name: row.tf_shape for row in rows}, seed=1)
     net = port.create_model(genotype, 7, max_pool_predictions=max_pool)
     net.load_state_dict(port.state_dict_from_tf(variables, genotype))

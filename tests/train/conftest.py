@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from train.generated import write_generated
-from train.videos import VideoSet, read_videos
+from train.data.generated import write_generated
+from train.data.videos import VideoSet, read_videos
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import torch
 
 from tests.train.tiny import ALONE, assert_same_bits, engine, stop_after, tiny_config
 from train.config import Config
+from train.data.videos import VideoSet
 from train.start import start
 from train.trainer import Trainer, laid_out
-from train.videos import VideoSet
 
 
 def travelled(videos: VideoSet, folder: Path, **settings: Any) -> torch.Tensor:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from port.errors import InputError
 from train.config import FREE_TO_CHANGE, Config
+from train.data.transform import Augmentation
 from train.presets import PRESETS, preset
-from train.transform import Augmentation
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -13,11 +13,11 @@ import torch
 from tests.train.processes import FORK, finish, together
 from tests.train.tiny import TINY, figures, state, tiny_config
 from train.config import Config
+from train.data.videos import VideoSet
 from train.distributed import World
 from train.evaluation import predict_videos
 from train.finetune import make_engine
 from train.start import start
-from train.videos import VideoSet
 
 # What depends on neither which clips share a process nor on a process's own random numbers.
 SHARED = {"freeze_norm": True, "drop_rate": 0.0, "mixup": 0.0}

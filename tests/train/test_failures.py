@@ -19,14 +19,14 @@ from tests.train.processes import FORK, finish, together
 from tests.train.tiny import ALONE, engine, state, stop_after, tiny_config
 from train.checkpoint import clear_leftovers, last_checkpoint, load
 from train.config import Config
-from train.decoding import read_frames
+from train.data.decoding import read_frames
+from train.data.videos import VideoSet, read_videos
 from train.distributed import World
 from train.evaluation import predict_videos
 from train.failures import explained, tell_of_one_worker
 from train.finetune import finetune
 from train.signals import StopRequest
 from train.start import start
-from train.videos import VideoSet, read_videos
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(videos: VideoSet, tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_a_disk_that_does_not_answer_is_told(
             time.sleep(1000)
         return read_frames(path, wanted)
 
-    monkeypatch.setattr("train.loaders.PATIENCE", 2)
-    monkeypatch.setattr("train.clips.read_frames", read_until_stuck)
+    monkeypatch.setattr("train.data.loaders.PATIENCE", 2)
+    monkeypatch.setattr("train.data.clips.read_frames", read_until_stuck)
     assert "gave no batch for minutes" in told(videos, tmp_path, lambda: False)
 
 

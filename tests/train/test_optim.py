@@ -12,11 +12,11 @@ from port.errors import InputError
 from tests.train.tiny import ALONE, TINY, engine, tiny_config
 from train.average import make_average
 from train.config import Config
+from train.data.videos import VideoSet
 from train.mixup import mix, one_hot
 from train.optim import make_optimizer, parameter_groups, set_learning_rate, set_training_mode
 from train.schedule import learning_rate
 from train.trainer import Trainer
-from train.videos import VideoSet
 
 
 def test_norms_and_biases_do_not_decay_and_lower_blocks_learn_slower() -> None:

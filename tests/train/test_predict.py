@@ -12,12 +12,12 @@ from tests.train.broken import write_hopeless
 from tests.train.media import RATE, all_frames
 from tests.train.two_colours import FRAMES, SIZE, STRIDE, colours, write_red_or_blue
 from train.annotate import annotate, write_annotated
-from train.clips import TestClips, collate
-from train.encoding import write_video
+from train.data.clips import TestClips, collate
+from train.data.encoding import write_video
+from train.data.transform import prepare
+from train.data.videos import Video
 from train.predict import Classifier, Timeline, classify, load_classifier, timeline
 from train.timeline_plot import draw_timeline
-from train.transform import prepare
-from train.videos import Video
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import torch
 from tests.train.processes import FORK
 from tests.train.tiny import assert_same_bits, engine, figures, state, stop_after, tiny_config
 from train.checkpoint import last_checkpoint, load
-from train.videos import VideoSet
+from train.data.videos import VideoSet
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import port
 from port.certificate import SCHEMA, certificate_path, file_digest
 from tests.train.tiny import TINY, engine, stop_after, tiny_config
 from train.config import Config
+from train.data.videos import VideoSet
 from train.presets import PRESETS
 from train.run import Run
 from train.start import genotype_of, start
-from train.videos import VideoSet
 
 
 @pytest.fixture(scope="module")

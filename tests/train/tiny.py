@@ -11,10 +11,10 @@ from torch import Tensor
 from port import Genotype
 from train.checkpoint import last_checkpoint, load
 from train.config import Config
+from train.data.videos import VideoSet
 from train.distributed import World
 from train.engine import Engine
 from train.finetune import make_engine
-from train.videos import VideoSet
 
 _BLOCK: dict[str, Any] = {
     "spatial_type": "1std",

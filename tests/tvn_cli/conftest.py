@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from port import Genotype
-from port.names import table
+from port.convert.names import table
 from tests.verify.nets import EVERY_LAYER
-from verify.probes import probe_variables
-from verify.to_tensorflow import write_checkpoint
+from verify.numerics.probes import probe_variables
+from verify.tvn.to_tensorflow import write_checkpoint
 
 CLASSES = 7
 

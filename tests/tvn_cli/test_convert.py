@@ -77,7 +77,7 @@ def test_a_saved_model_serves_the_same_logits(
 def test_a_published_net_is_recognised_and_others_are_not(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from port.names import table
+    from port.convert.names import table
 
     for name in ("tvn_mobile_1", "tvn_mobile_2"):
         shapes = {r.tf_name: r.tf_shape for r in table(port.Genotype.load(name), 11)}

@@ -17,7 +17,7 @@ def test_verified_weights_are_exported_and_others_are_not(
     import onnxruntime
 
     weights, output = tmp_path / "w.safetensors", tmp_path / "m.onnx"
-    port.convert(checkpoint, genotype_file, weights)
+    port.convert_weights(checkpoint, genotype_file, weights)
     flags = ("export", f"--weights={weights}", f"--output={output}")
     refused = tvn(capsys, *flags)
     assert refused.status == 2

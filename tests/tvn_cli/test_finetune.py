@@ -15,7 +15,7 @@ import torch
 import port
 from tests.train.tiny import TINY, assert_same_bits, figures
 from tests.tvn_cli.run import Outcome, tvn
-from train.generated import write_generated
+from train.data.generated import write_generated
 
 QUICK = "epochs=2,batch_size=6,workers=0,log_every=1,test_clips=2"
 

@@ -11,10 +11,10 @@ from tests.train.media import RATE, all_frames
 from tests.train.two_colours import colours, write_red_or_blue
 from tests.tvn_cli.run import tvn
 from train.config import Config
-from train.encoding import write_video
+from train.data.encoding import write_video
+from train.data.splits import Split
+from train.data.videos import VideoSet
 from train.run import Run
-from train.splits import Split
-from train.videos import VideoSet
 
 
 @pytest.fixture(scope="module")

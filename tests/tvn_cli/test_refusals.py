@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from port.names import table
+from port.convert.names import table
 from tests.tvn_cli.run import Outcome, tvn
 from tests.verify.nets import EVERY_LAYER
-from verify.probes import probe_variables
+from verify.numerics.probes import probe_variables
 
 Make = Callable[[Path, Path], Path]
 

@@ -12,7 +12,7 @@ from tests.tvn_cli.run import tvn
 @pytest.fixture
 def weights(checkpoint: Path, genotype_file: Path, tmp_path: Path) -> Path:
     """The checkpoint, converted."""
-    port.convert(checkpoint, genotype_file, tmp_path / "w.safetensors")
+    port.convert_weights(checkpoint, genotype_file, tmp_path / "w.safetensors")
     return tmp_path / "w.safetensors"
 
 

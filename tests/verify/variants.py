@@ -5,9 +5,9 @@ from dataclasses import replace
 import verify
 from port import TinyVideoNet
 from tests.verify.nets import EVERY_LAYER
-from verify.report import Report
-from verify.tvn import TvnPort
-from verify.variants import variant
+from verify.reports.report import Report
+from verify.tvn.spec import TvnPort
+from verify.tvn.variants import variant
 
 SPEC = verify.tvn_spec(EVERY_LAYER, num_classes=7, seed=1, width=31)
 

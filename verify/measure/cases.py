@@ -12,11 +12,11 @@ import torch
 from port.errors import InputError
 from port.genotype import ACTIVATIONS, SPATIAL_TYPES, TEMPORAL_TYPES, Genotype, list_models
 from port.model import TinyVideoNet
-from verify.bench import Bench
-from verify.levels import converted, seeded_variables
-from verify.probe_sets import DEFAULT_SETS, ProbeSet, probe_spec
-from verify.spec import PortSpec
-from verify.tvn import tvn_spec
+from verify.measure.bench import Bench
+from verify.specs.spec import PortSpec
+from verify.tvn.levels import converted, seeded_variables
+from verify.tvn.probe_sets import DEFAULT_SETS, ProbeSet, probe_spec
+from verify.tvn.spec import tvn_spec
 
 # Every layer keeps its kernel, its stride and its kind; only what it costs goes down.
 NARROWER = 8

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from verify.bench import Bench, Planted
-from verify.diagnosis_cause import Cause
-from verify.diagnosis_faults import Suspect
-from verify.faults import Fault
+from verify.diagnosis.cause import Cause
+from verify.measure.bench import Bench, Planted
 from verify.measure.cases import NOISE, Case
 from verify.measure.mutants import sites
-from verify.measure.training import KEEP
-from verify.spec import Stage
-from verify.training_diagnosis import diagnose_training
-from verify.training_faults import FAULTS as TRAINING_FAULTS
-from verify.training_faults import TrainingFault
+from verify.measure.training_mutants import KEEP
+from verify.specs.spec import Stage
+from verify.tvn.diagnose_faults import Suspect
+from verify.tvn.diagnose_training import diagnose_training
+from verify.tvn.faults import Fault
+from verify.tvn.training_faults import FAULTS as TRAINING_FAULTS
+from verify.tvn.training_faults import TrainingFault
 
 # Where the layer's family is this, only float32 shows the mistake.
 ONLY_IN_FLOAT32 = "precision"

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from verify.bench import Bench
-from verify.measure import training
+from verify.measure import training_mutants
+from verify.measure.bench import Bench
 from verify.measure.cases import full, narrow
 from verify.measure.mutants import sites
 
@@ -42,15 +42,15 @@ def sample(name: str, number: int) -> list[dict[str, Any]]:
 def training_sample(name: str, number: int, pixels: int) -> list[dict[str, Any]]:
     """`number` faults of training that are seen in the narrow net, planted in the published one."""
     small = narrow(name)
-    every = training.sites(small)
+    every = training_mutants.sites(small)
     order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(every))
     planted = [every[index] for index in order[: 2 * number]]
     seen = [
         (each, row)
-        for each, row in zip(planted, training.judged(small, planted, pixels), strict=True)
+        for each, row in zip(planted, training_mutants.judged(small, planted, pixels), strict=True)
         if not row["equivalent"]
     ][:number]
-    wide = training.judged(full(name), [each for each, _ in seen])
+    wide = training_mutants.judged(full(name), [each for each, _ in seen])
     return [
         {
             "case": name, "fault": fault.name, "tap": path,

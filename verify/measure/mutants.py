@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from port.errors import InputError
-from verify.bench import Bench
-from verify.criteria import accepted
-from verify.faults import FAMILIES, Fault
-from verify.layer_noise import verify_on_noise
+from verify.engine.layer_noise import verify_on_noise
+from verify.measure.bench import Bench
 from verify.measure.cases import NOISE, Case
-from verify.probe_sets import ALL_SETS
-from verify.tvn import TvnPort
+from verify.measure.criteria import accepted
+from verify.tvn.faults import FAMILIES, Fault
+from verify.tvn.probe_sets import ALL_SETS
+from verify.tvn.spec import TvnPort
 
 # In place of the clips' name: no clips at all, but each layer alone.
 LAYERS_ON_NOISE = "layers on noise"
@@ -61,7 +61,7 @@ class Judge:
 
     Args:
         case: the net.
-        thorough: where its own clips show nothing, try all further sets of `verify.probe_sets`.
+        thorough: where its own clips show nothing, try all further sets of `verify.tvn.probe_sets`.
     """
 
     def __init__(self, case: Case, thorough: bool = True) -> None:

@@ -12,7 +12,7 @@ import torch
 from port.atomic import write_text
 from port.genotype import list_models
 from verify.measure.cases import RANDOM_CASES, all_cases
-from verify.report import to_json
+from verify.reports.report import to_json
 
 # What a unit found, as rows of plain data.
 Rows = list[dict[str, Any]]
@@ -136,7 +136,7 @@ def _compiled(name: str) -> Rows:
 
 
 def _training(name: str, part: int, parts: int) -> Rows:
-    from verify.measure.training import training_mutants
+    from verify.measure.training_mutants import training_mutants
 
     return training_mutants(all_cases()[name](), _training_pixels(name), part, parts)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verify.criteria import CRITERIA
-from verify.probe_sets import ALL_SETS, DEFAULT_SETS
+from verify.measure.criteria import CRITERIA
+from verify.tvn.probe_sets import ALL_SETS, DEFAULT_SETS
 
 SCHEMA = "tvn-measurement/1"
 # What has to be reached for the verifier to pass its own test.

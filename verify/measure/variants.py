@@ -13,16 +13,16 @@ from typing import Any
 import torch
 
 from port.errors import InputError
-from verify.bench import PRECISIONS
-from verify.criteria import accepted
-from verify.engine import verify
-from verify.layer_noise import verify_on_noise
+from verify.engine.inference import verify
+from verify.engine.layer_noise import verify_on_noise
+from verify.engine.memo import Remembering
+from verify.measure.bench import PRECISIONS
 from verify.measure.cases import NOISE, Case, all_cases
+from verify.measure.criteria import accepted
 from verify.measure.mutants import LAYERS_ON_NOISE
-from verify.remembering import Remembering
-from verify.report import Report
-from verify.spec import Arrays, PortSpec
-from verify.variants import variant
+from verify.reports.report import Report
+from verify.specs.spec import Arrays, PortSpec
+from verify.tvn.variants import variant
 
 ONEDNN_OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
 DRESSES = ("channels_last", "folded", "exported")

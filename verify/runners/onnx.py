@@ -8,10 +8,10 @@ import onnx
 import onnxruntime
 import torch
 
-from verify.onnx_float64 import express_in_float64
-from verify.onnx_graph import GIVEN, cut
+from verify.runners.onnx_float64 import express_in_float64
+from verify.runners.onnx_graph import GIVEN, cut
 from verify.runners.pytorch import from_nhwc, to_nhwc
-from verify.spec import See, Stage
+from verify.specs.spec import See, Stage
 
 
 class OnnxRunner:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import port.taps
 from verify.runners.pytorch import StageCall, TorchRunner, to_nhwc
-from verify.spec import See, Stage
+from verify.specs.spec import See, Stage
 
 
 class ProgramRunner(TorchRunner):

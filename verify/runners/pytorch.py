@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import port.taps
-from verify.spec import See, Stage
+from verify.specs.spec import See, Stage
 
 # Runs a stage's modules on what it reads; the taps are seen on the way.
 StageCall = Callable[[Mapping[str, Tensor]], object]
@@ -68,11 +68,11 @@ class TorchRunner:
             self._calls[stage.name](reads)
 
     def module(self, tap: str) -> nn.Module:
-        """See `verify.layer_view.ModuleRunner`."""
+        """See `verify.diagnosis.layer_view.ModuleRunner`."""
         return self._modules[tap]
 
     def to_original(self, tap: str, output: Tensor) -> np.ndarray:
-        """See `verify.layer_view.ModuleRunner`."""
+        """See `verify.diagnosis.layer_view.ModuleRunner`."""
         return to_nhwc(output)
 
     def close(self) -> None:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from port.convert.names import table
+from port.convert.state_dict import tf_from_state_dict, to_tf
 from port.model import TinyVideoNet
-from port.names import table
-from port.transfer import tf_from_state_dict, to_tf
-from verify.spec import Arrays
-from verify.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.specs.spec import Arrays
+from verify.specs.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 

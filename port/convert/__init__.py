@@ -1,0 +1,1 @@
+"""TensorFlow weights to PyTorch and back: the table of names, both directions, the record."""

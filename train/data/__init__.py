@@ -1,0 +1,1 @@
+"""Videos to batches: which there are, decoding, clips, splits, loaders."""

@@ -1,0 +1,275 @@
+"""Finding out which module of a port is which layer of its original, by following the data.
+
+The port runs once in float64. Each module that has weights is about to read something: the layer
+of the original that reads the same numbers, in whatever layout, and whose variables have fitting
+shapes, is its counterpart. The module gets that layer's weights, and hands on what the layer
+computed, so that a mistake in one module does not hide the next. Modules without weights are
+recognised by what they compute, or else by what they read.
+
+Where a mistake outside of all modules makes the trail end, the next layer in order that fits is
+taken, and said so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from verify.custom.fingerprint import Fingerprint, agree
+from verify.custom.layouts import ACTIVATIONS, Layout, fitting
+from verify.custom.original import OUTPUT, Call
+from verify.custom.torch_module import REFUSALS, Place, path_of, watch
+from verify.custom.weights import Row, load, matches, own_state, possible_rows
+
+# By which sign a counterpart was recognised.
+READS, COMPUTES = "what it reads", "what it computes"
+SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "your word"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A module and its layer, by which sign, and the other layers that the sign fits as well.
+
+    `reordered`: the module reads what the layer reads, with its numbers in another order.
+    """
+
+    place: str
+    tap: str
+    sign: str
+    others: tuple[str, ...] = ()
+    reordered: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """What need not be found out.
+
+    `modules`: by a layer's tap, its module; `places`: by a tap, after which module's work it is
+    found, or None where it is not to be compared; `layouts` of taps; `rows`: of weights; `without`:
+    patterns of variables that the port has no place for; `port_only`: patterns of the port's
+    tensors that are no variable of the original.
+    """
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str | None] = field(default_factory=dict)
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
+    without: Sequence[str] = ()
+    port_only: Sequence[str] = ()
+
+
+@dataclass
+class Found:
+    """Rows of weights, places of taps, and how each counterpart was recognised."""
+
+    rows: list[Row]
+    places: dict[str, Place] = field(default_factory=dict)
+    matches: list[Match] = field(default_factory=list)
+
+
+class Matcher:
+    """Follows the data through `module`, a copy in float64 that it fills with weights.
+
+    Args:
+        module: the port.
+        calls: the original's layers at work.
+        variables: the original's.
+        given: what need not be found out.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        calls: Sequence[Call],
+        variables: Mapping[str, np.ndarray],
+        given: Given,
+    ) -> None:
+        self._module, self._variables, self._given = module, variables, given
+        self._left = {call.tap: call for call in calls}
+        self._values = {call.tap: Fingerprint.of(call.value) for call in calls}
+        self._layer_of = {path: tap for tap, path in given.modules.items()}
+        self._tap_of = {place: tap for tap, place in given.places.items() if place}
+        self._pending: dict[str, tuple[list[Fingerprint], Call | None]] = {}
+        self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
+        self.found = Found(list(given.rows))
+        load(module, given.rows, variables)
+
+    def before(
+        self, place: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """A module is about to work: if it has weights, find its layer and take them from there."""
+        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+        reads = [Fingerprint.of(x.numpy()) for x in tensors if x.is_floating_point()]
+        call = None
+        if own_state(module):
+            call = self._layer(place, module, reads)
+            if call is not None and path_of(place) not in self._filled:
+                self._fill(path_of(place), module, call, (args, kwargs))
+        self._pending[place] = reads, call
+
+    def after(self, place: str, module: nn.Module, output: Any) -> Tensor | None:
+        """A module has worked: find the tap of its output, and go on with the original's."""
+        reads, call = self._pending.pop(place)
+        if not isinstance(output, Tensor) or not output.is_floating_point():
+            if call is not None:  # of several outputs none is compared by itself
+                del self._left[call.tap]
+            return None
+        if call is None:
+            call = self._without_weights(place, module, reads, output)
+        if call is None:
+            return None
+        del self._left[call.tap]
+        layout = self._given.layouts.get(call.tap) or layout_of(call.value, output)
+        if self._given.places.get(call.tap, place) is not None:
+            self.found.places[call.tap] = Place(place, layout)
+        return torch.from_numpy(layout.to_port(call.value))
+
+    def fill_the_rest(self) -> None:
+        """Modules that did not work themselves, their weights being used by others."""
+        for path, module in self._module.named_modules():
+            if own_state(module) and path not in self._filled:
+                call = self._layer(path, module, [])
+                if call is not None:
+                    self._fill(path, module, call, None)
+                    del self._left[call.tap]
+
+    def _layer(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> Call | None:
+        """The layer whose weights a module has to get, the surest sign first."""
+        path = path_of(place)
+        if path in self._filled:  # weights that are used more than once
+            own = self._filled[path]
+            return next((call for call in self._left.values() if call.variables == own), None)
+        if path in self._layer_of:
+            call = self._left.get(self._layer_of[path])
+            if call is not None:
+                self.found.matches.append(Match(place, call.tap, GIVEN))
+            return call
+        possible = [
+            call
+            for call in self._left.values()
+            if call.tap not in self._given.modules
+            and self._open(call)
+            and next(self._ways(path, module, call), None)
+        ]
+        reading = [call for call in possible if _share(call.reads, reads)]
+        if not possible:
+            return None
+        first, *others = reading or possible
+        sign = READS if reading else ORDER if others else SHAPES
+        reordered = any(read.reorders(other) for read in first.reads for other in reads)
+        names = tuple(call.tap for call in others)
+        self.found.matches.append(Match(place, first.tap, sign, names, reordered))
+        return first
+
+    def _open(self, call: Call) -> list[str]:
+        """The variables of a layer that still need a place in the port."""
+        named = {row.variable for row in self._given.rows}
+        without = self._given.without
+        return [v for v in call.variables if v not in named and not matches(v, without)]
+
+    def _ways(self, path: str, module: nn.Module, call: Call) -> Iterator[list[Row]]:
+        port_only = [*self._given.port_only, *(row.key for row in self._given.rows)]
+        variables = {name: self._variables[name] for name in self._open(call)}
+        return possible_rows(path, module, variables, port_only)
+
+    def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
+        """Load the layer's weights, of several possible layouts the one that gives its values."""
+        ways = list(self._ways(path, module, call))
+        chosen = ways[0] if ways else []
+        for way in ways if len(ways) > 1 and arguments else ():
+            load(self._module, way, self._variables)
+            output = module.forward(*arguments[0], **arguments[1])
+            if isinstance(output, Tensor) and _gives(output, call.value):
+                chosen = way
+                break
+        load(self._module, chosen, self._variables)
+        self.found.rows += chosen
+        self._filled[path] = call.variables
+
+    def _without_weights(
+        self, place: str, module: nn.Module, reads: Sequence[Fingerprint], output: Tensor
+    ) -> Call | None:
+        """The tap of what a module computes: the same numbers, or else read from the same."""
+        if place in self._tap_of:
+            return self._left.get(self._tap_of[place])
+        computed = Fingerprint.of(output.numpy())
+        calls = [
+            call
+            for call in self._left.values()
+            if call.tap != OUTPUT and call.tap not in self._given.places
+        ]
+        alike = [call for call in calls if self._values[call.tap].matches(computed)]
+        same = [call for call in alike if _fits(call, output)]
+        same.sort(key=lambda call: not _share(call.reads, reads))  # the sort is stable
+        if same:
+            self.found.matches.append(Match(place, same[0].tap, COMPUTES))
+            return same[0]
+        if any(module.children()) or any(computed.matches(read) for read in reads):
+            return None
+        reading = [
+            call
+            for call in calls
+            if not call.variables and len(call.reads) == 1 and _share(call.reads, reads)
+            if _fits(call, output)
+        ]
+        if len(reading) > 1:
+            others = tuple(call.tap for call in reading)
+            self.found.matches.append(Match(place, "", READS, others))
+        elif reading:
+            self.found.matches.append(Match(place, reading[0].tap, READS))
+            return reading[0]
+        return None
+
+
+def follow(
+    module: nn.Module,
+    calls: Sequence[Call],
+    variables: Mapping[str, np.ndarray],
+    given: Given,
+    run: Callable[[nn.Module], Tensor],
+) -> Found:
+    """Match `module` with what the original did; `run` runs it on the same inputs."""
+    matcher = Matcher(module, calls, variables, given)
+    layout = likely_layout(calls[-1].value.ndim, calls[-1].value.ndim)
+    # A wrong port may not get to its end; what it did until then is matched.
+    with watch(module, matcher.after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
+        layout = layout_of(calls[-1].value, run(module))
+    matcher.fill_the_rest()
+    matcher.found.places[OUTPUT] = Place("", given.layouts.get(OUTPUT, layout))
+    return matcher.found
+
+
+def layout_of(value: np.ndarray, output: Tensor) -> Layout:
+    """In which layout the port's output is the original's value; the likeliest if in none."""
+    shape, array = tuple(output.shape), output.detach().numpy()
+    possible = list(fitting(ACTIVATIONS, value.shape, shape))
+    for layout in possible:
+        if agree(layout.to_original(array), value):
+            return layout
+    return possible[0] if possible else likely_layout(value.ndim, array.ndim)
+
+
+def likely_layout(rank: int, port_rank: int) -> Layout:
+    """Of arrays of so many axes; of ranks that never go together, none."""
+    for pattern in ACTIVATIONS:
+        left, right = pattern.split("->")
+        if "(" not in pattern and (len(left.split()), len(right.split())) == (rank, port_rank):
+            return Layout(pattern)
+    axes = " ".join(f"a{index}" for index in range(rank))
+    return Layout(f"{axes} -> {axes}")
+
+
+def _gives(output: Tensor, value: np.ndarray) -> bool:
+    return agree(layout_of(value, output).to_original(output.detach().numpy()), value)
+
+
+def _fits(call: Call, output: Tensor) -> bool:
+    return any(fitting(ACTIVATIONS, call.value.shape, tuple(output.shape)))
+
+
+def _share(reads: Sequence[Fingerprint], others: Sequence[Fingerprint]) -> bool:
+    return any(read.matches(other) for read in reads for other in others)

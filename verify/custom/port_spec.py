@@ -1,0 +1,171 @@
+"""A `PortSpec` of anybody's port, from its original, the torch module, and an input."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from port.errors import InputError
+from verify.custom.correspondence import Correspondence, settle
+from verify.custom.layouts import Layout
+from verify.custom.matching import Given, follow, likely_layout
+from verify.custom.original import OUTPUT, Call, Original
+from verify.custom.torch_module import Forward, ModulePort, forward, path_of
+from verify.custom.training_sides import Sides, training_spec
+from verify.custom.weights import differing, load, rows_of_table
+from verify.specs.spec import PortSpec, Stage
+from verify.specs.training_spec import TrainingSpec
+
+Table = Mapping[str, str | tuple[str, str]]
+BY_FUNCTION = "converted by your function"
+Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, Tensor]]
+
+
+def port_spec(
+    name: str,
+    original: Original,
+    port: nn.Module,
+    inputs: np.ndarray | Mapping[str, np.ndarray],
+    *,
+    layers: Mapping[str, str] | None = None,
+    weights: Table | Convert | None = None,
+    taps: Mapping[str, str | tuple[str, str] | None] | None = None,
+    input_layouts: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
+    port_only: Sequence[str] = (),
+    forward: Forward = forward,
+    loaded: bool = False,
+) -> PortSpec:
+    """The comparison of a torch module with its original.
+
+    What is not given is found out, see `verify.custom.matching`, and listed in the report.
+
+    Args:
+        name: what the report is headed with.
+        original: such as a `KerasModel`.
+        port: the module to judge; a copy of it gets the original's weights.
+        inputs: of the original, in its layout: one array, or several by name.
+        layers: a layer's name to the path of the module that has its weights.
+        weights: a variable's name to the key of a tensor in the port's state dict, or to
+            `(key, layout)`; or a function of your own from variables to a state dict.
+        taps: a layer's name to the path of the module that computes the same, or to
+            `(path, layout)`, or to None where there is no such module. `path#2` is its second call.
+        input_layouts: by name; NHWC becomes NCHW, and NTHWC becomes NCTHW, if not given.
+        without: patterns of variables that the port has no place for.
+        port_only: patterns of the port's tensors that are none of the original's variables.
+        forward: calls the port on its inputs by name, if `port(*inputs)` does not do.
+        loaded: the port has its weights already; they are compared, bit for bit.
+
+    Layouts are written as einops patterns from the original to the port, see `Layout`.
+
+    Raises:
+        InputError: a name is unknown, or weights are left over on either side.
+    """
+    if not isinstance(inputs, Mapping):
+        inputs = {"input": inputs}
+    layouts = {n: likely_layout(a.ndim, a.ndim) for n, a in inputs.items()}
+    layouts |= {n: Layout.parse(text) for n, text in (input_layouts or {}).items()}
+    module = copy.deepcopy(port).eval()
+    calls = original.calls(inputs)
+    table, converted = _split(weights)
+    given = _given(calls, original.variables, module, layers, table, taps, without, port_only)
+    run = partial(_run, forward, {n: layouts[n].to_port(a) for n, a in inputs.items()})
+    followed = copy.deepcopy(module).double()
+    found = follow(followed, calls, original.variables, given, run)
+    correspondence = Correspondence(found, calls)
+    if converted is not None:
+        module.load_state_dict(dict(converted(original.variables)))
+        correspondence = Correspondence(replace(found, rows=[]), calls, BY_FUNCTION)
+    else:
+        correspondence.refuse_leftovers(module, original.variables, without, port_only)
+        if not loaded:
+            correspondence = settle(correspondence, followed, original.variables, run)
+            load(module, correspondence.rows, original.variables)
+    other = differing(module, correspondence.rows, original.variables)
+    sides = Sides(
+        original.trainer,
+        original.trainable,
+        module,
+        forward,
+        correspondence.rows,
+        next(iter(layouts.items())),
+        correspondence.places[OUTPUT].layout,
+    )
+    floats = [array.dtype.kind == "f" for array in inputs.values()]
+    trains = bool(sides.rows and sides.trainable) and floats == [True]
+    made = ModulePort(module, correspondence.places, layouts, forward)
+    return PortSpec(
+        name=name,
+        stages=[Stage("net", tuple(inputs), tuple(correspondence.places))],
+        original=partial(original.runner, inputs=tuple(inputs)),
+        port=made,
+        inputs=inputs,
+        other_weights=correspondence.by_tap(other),
+        about=correspondence.about(module, original.variables)
+        | {"input": {n: list(a.shape) for n, a in inputs.items()}, "stopped": made.stopped}
+        | {"notes": list(original.notes)},
+        training=_training(name, sides, inputs, calls) if trains else None,
+    )
+
+
+def _training(
+    name: str, sides: Sides, inputs: Mapping[str, np.ndarray], calls: Sequence[Call]
+) -> TrainingSpec:
+    (batch,) = inputs.values()
+    return training_spec(name, sides, batch, calls[-1].value.shape)
+
+
+def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
+    """Either a table or a function."""
+    if weights is None or isinstance(weights, Mapping):
+        return weights or {}, None
+    return {}, weights
+
+
+def _run(forward: Forward, inputs: Mapping[str, np.ndarray], module: nn.Module) -> Tensor:
+    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+    doubles = {n: t.double() if t.is_floating_point() else t for n, t in tensors.items()}
+    return forward(module, doubles)
+
+
+def _given(
+    calls: Sequence[Call],
+    variables: Mapping[str, np.ndarray],
+    module: nn.Module,
+    layers: Mapping[str, str] | None,
+    table: Table,
+    taps: Mapping[str, str | tuple[str, str] | None] | None,
+    without: Sequence[str],
+    port_only: Sequence[str],
+) -> Given:
+    """What the user says, with every name checked."""
+    by_tap = {call.tap: call for call in calls}
+    paths = dict(module.named_modules())
+    modules: dict[str, str] = {}
+    for layer, path in (layers or {}).items():
+        tap = f"{layer}/linear" if f"{layer}/linear" in by_tap else layer
+        if tap not in by_tap:
+            raise InputError(f"layers: the original has no layer {layer!r}")
+        if path not in paths:
+            raise InputError(f"layers: the port has no module {path!r} (for {layer!r})")
+        modules[tap] = path
+    rows = rows_of_table(table, variables, module)
+    for row in rows:
+        path = row.key.rpartition(".")[0]
+        modules |= {call.tap: path for call in calls if row.variable in call.variables}
+    places: dict[str, str | None] = {}
+    layouts: dict[str, Layout] = {}
+    for tap, entry in (taps or {}).items():
+        place, text = (entry, None) if isinstance(entry, str | None) else entry
+        if tap not in by_tap:
+            raise InputError(f"taps: the original has no layer {tap!r}")
+        if place is not None and path_of(place) not in paths:
+            raise InputError(f"taps: the port has no module {place!r} (for {tap!r})")
+        places[tap] = place
+        if text is not None:
+            layouts[tap] = Layout.parse(text)
+    return Given(modules, places, layouts, rows, without, port_only)

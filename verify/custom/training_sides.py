@@ -1,0 +1,148 @@
+"""One training step of anybody's port beside its original: statistics, loss, every gradient."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from verify.custom.layouts import Layout
+from verify.custom.torch_module import REFUSALS, Forward, to_original
+from verify.custom.weights import Row
+from verify.specs.spec import Arrays
+from verify.specs.training_spec import (
+    LOSS,
+    TrainingBatch,
+    TrainingRunner,
+    TrainingSpec,
+    gradient_of,
+)
+
+INPUT_GRADIENT = gradient_of("input")
+OUTPUT = "output"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides, and how the port's tensors are the original's.
+
+    `trainer` makes one of the original in a precision; `trainable` are its variables that training
+    changes through gradients, the other `rows` are statistics.
+    """
+
+    trainer: Callable[[str], TrainingRunner]
+    trainable: frozenset[str]
+    module: nn.Module
+    forward: Forward
+    rows: Sequence[Row]
+    input: tuple[str, Layout]
+    output: Layout
+
+
+def training_spec(
+    name: str, sides: Sides, batch: np.ndarray, output_shape: tuple[int, ...], batches: int = 3
+) -> TrainingSpec:
+    """The comparison of training steps, each from the same weights.
+
+    The loss is the sum of what the net returns, each number times a weight of its own: whatever a
+    net is for, every output counts, and what gradients it sends back is known exactly.
+
+    Args:
+        name: what the report is headed with.
+        sides: what is compared.
+        batch: the input; further batches are the same numbers, each batch reordered.
+        output_shape: of the original's output for it.
+        batches: how many steps.
+    """
+    stopped: dict[str, str] = {}
+    draw = np.random.default_rng(0)
+    weights = [draw.normal(0, 1, output_shape).astype(np.float32) for _ in range(batches)]
+    inputs = [np.roll(batch, index, axis=1) for index in range(batches)]
+    steps = [TrainingBatch(*pair) for pair in zip(inputs, weights, strict=True)]
+    variables = [row.variable for row in sides.rows]
+    moving = [name for name in variables if name not in sides.trainable]
+    trained = [gradient_of(name) for name in variables if name in sides.trainable]
+    return TrainingSpec(
+        name=f"{name}: training",
+        values=[*moving, OUTPUT, LOSS, *reversed(trained), INPUT_GRADIENT],
+        original=sides.trainer,
+        port=partial(ModuleTrainer, sides, stopped),
+        batches=steps,
+        about={
+            "loss": "sum of weighted outputs",
+            "dropout": "off on both sides",
+            "stopped": stopped,
+        },
+    )
+
+
+class ModuleTrainer:
+    """A copy of the port in training mode; see `TrainingRunner`.
+
+    `stopped` is filled with the message of an error by which the port refused to go on.
+    """
+
+    def __init__(self, sides: Sides, stopped: dict[str, str], precision: str) -> None:
+        self._sides, self._stopped, self._dtype = sides, stopped, getattr(torch, precision)
+        self.module = copy.deepcopy(sides.module).train().to(self._dtype)
+        for module in self.module.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.p = 0.0
+
+    def run(self, batch: TrainingBatch) -> Arrays:
+        """See `TrainingRunner`."""
+        before = copy.deepcopy(self.module.state_dict())
+        name, layout = self._sides.input
+        x = torch.from_numpy(layout.to_port(batch.clips)).to(self._dtype).requires_grad_()
+        weights = torch.from_numpy(self._sides.output.to_port(batch.labels)).to(self._dtype)
+        values: Arrays = {}
+        # A wrong port may refuse; what it did not compute is reported as missing.
+        try:
+            output = self._sides.forward(self.module, {name: x})
+            loss = (output * weights).sum()
+            values = self.statistics()
+            values[OUTPUT] = to_original(output, self._sides.output)
+            values[LOSS] = loss.detach().numpy()
+            loss.backward()
+            values |= self._gradients()
+            values[INPUT_GRADIENT] = to_original(_gradient(x), layout)
+        except REFUSALS as error:
+            self._stopped["by"] = f"{type(error).__name__}: {error}"
+        self.module.zero_grad()
+        self.module.load_state_dict(before)
+        return values
+
+    def close(self) -> None:
+        """See `TrainingRunner`."""
+        del self.module
+
+    def statistics(self) -> Arrays:
+        """What the module remembers of batches, by the original's names."""
+        state = self.module.state_dict()
+        return {
+            # A copy: the module's own are put back.
+            row.variable: to_original(state[row.key].clone(), row.layout)
+            for row in self.rows(trained=False)
+        }
+
+    def rows(self, trained: bool) -> list[Row]:
+        """Of the variables that training changes through gradients, or of the statistics."""
+        return [
+            row for row in self._sides.rows if (row.variable in self._sides.trainable) == trained
+        ]
+
+    def _gradients(self) -> Arrays:
+        parameters: Mapping[str, nn.Parameter] = dict(self.module.named_parameters())
+        return {
+            gradient_of(row.variable): to_original(_gradient(parameters[row.key]), row.layout)
+            for row in self.rows(trained=True)
+            if row.key in parameters and parameters[row.key].requires_grad
+        }
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    """Zeros where the loss does not depend on it."""
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

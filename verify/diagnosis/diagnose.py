@@ -1,0 +1,163 @@
+"""Why a port fails: is it a bug or rounding, in which layers, which mistakes, and is that all.
+
+Two ways lead to a mistake's name. Where there is a right layer to compare with, as for Tiny Video
+Networks whose own module passes, mistakes of the catalogue are planted in it until it computes
+what the wrong one does (`verify.tvn.diagnose_faults`). Where there is none, as in anybody's port,
+the wrong layer is changed until it computes what the original does (`try_repairs`).
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from port.errors import InputError
+from port.model import TinyVideoNet
+from verify.diagnosis.amplification import Amplification, amplification, steepest
+from verify.diagnosis.cause import UNEXPLAINED, Cause
+from verify.diagnosis.fault import Plant, Site
+from verify.diagnosis.layer_view import ModuleRunner, layer_view
+from verify.diagnosis.try_repairs import mending
+from verify.engine.inference import verify
+from verify.reports.report import Report, TapReport
+from verify.specs.spec import PortRunner, PortSpec
+from verify.tvn.diagnose_faults import Suspect
+from verify.tvn.spec import TvnPort
+
+# Wrong layers that are looked into; those behind may follow from them.
+MOST_LAYERS = 5
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a port fails.
+
+    `kinds` says of each layer that is wrong by itself whether it is a bug or rounding, of the first
+    few; `further` is how many more there are, which were not looked into. `confirmed`: whether with
+    the causes mended nothing is wrong any more, None where that was not tried.
+    """
+
+    kinds: Mapping[str, str]
+    causes: Sequence[Cause]
+    confirmed: bool | None
+    amplified: Sequence[Amplification]
+    grows_at: Sequence[Amplification]
+    further: int = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """What to tell a person."""
+        if not self.kinds:
+            said = ["no layer is wrong by itself: what fails is rounding that the net magnifies"]
+        else:
+            said = [f"{tap}: {kind}" for tap, kind in self.kinds.items()]
+        if self.further:
+            said.append(f"{self.further} more layers are wrong by themselves, and not looked into")
+        said += [str(cause) for cause in self.causes]
+        if self.confirmed is not None:
+            said.append(
+                "confirmed: with that mended and run on, nothing differs"
+                if self.confirmed
+                else "not all of it: with that mended, something still differs"
+            )
+        return said + [
+            f"{each.tap} magnifies the error that reaches it {each.growth:.3g} times"
+            for each in self.grows_at
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "layers": dict(self.kinds),
+            "further_layers": self.further,
+            "causes": [cause.to_dict() for cause in self.causes],
+            "confirmed": self.confirmed,
+            "grows_at": [each.to_dict() for each in self.grows_at],
+            "amplification": [each.to_dict() for each in self.amplified],
+        }
+
+
+def diagnose(spec: PortSpec, report: Report, right: TinyVideoNet | None = None) -> Diagnosis:
+    """Find out why `report` is not one that passed.
+
+    Args:
+        spec: what was compared.
+        report: what came of it.
+        right: for a Tiny Video Network, the port as it should be, with the original's weights.
+    """
+    failing = [tap for tap in report.taps if _is_wrong_itself(tap)]
+    kinds = {tap.name: _kind(tap) for tap in failing[:MOST_LAYERS]}
+    causes, confirmed = list[Cause](), None
+    if failing and right is not None and isinstance(spec.port, TvnPort):
+        causes, confirmed = _by_faults(spec, failing, right)
+    if not any(cause.name != UNEXPLAINED for cause in causes) and spec.isolates:
+        mended, passed = _by_repairs(spec, list(kinds))
+        causes, confirmed = (mended, passed) if mended else (causes, None)
+    taps = report.taps
+    further = len(failing) - len(kinds)
+    return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps), further)
+
+
+def _is_wrong_itself(tap: TapReport) -> bool:
+    alone = tap.isolated is not None and tap.isolated.passed
+    return tap.isolates and not tap.passed and (not alone or bool(tap.other_weights))
+
+
+def _kind(tap: TapReport) -> str:
+    if tap.isolated is None:
+        return "not computed by the port"
+    if not tap.isolated.same_function:
+        return "a bug: float64 differs too"
+    if not tap.isolated.same_precision:
+        return "rounding: only float32 differs"
+    return f"other weights: {', '.join(tap.other_weights)}"
+
+
+def _by_faults(
+    spec: PortSpec, failing: Sequence[TapReport], right: TinyVideoNet
+) -> tuple[list[Cause], bool | None]:
+    """Mistakes planted in the right net, until it computes what the port does."""
+    assert isinstance(spec.port, TvnPort)
+    names = {tap.name for tap in failing}
+    rounds = all(tap.isolated is not None and tap.isolated.same_function for tap in failing)
+    precision = "float32" if rounds and not any(t.other_weights for t in failing) else "float64"
+    nets = (copy.deepcopy(spec.port.net).eval(), copy.deepcopy(right).eval())
+    suspect = Suspect(*nets, spec.port.batch, precision)
+    causes: list[Cause] = []
+    seen = dict(spec.inputs)
+    with closing(spec.original("float32")) as original:
+        for index, stage in enumerate(spec.stages):
+            seen |= original.run_stage(stage, seen)
+            if names.intersection(stage.taps):
+                causes += suspect.causes(stage, seen)
+            later = {name for each in spec.stages[index + 1 :] for name in each.reads}
+            seen = {name: value for name, value in seen.items() if name in later}
+    named = [cause for cause in causes if cause.name != UNEXPLAINED]
+    return causes, suspect.agrees(spec.stages, spec.inputs) if named else None
+
+
+def _by_repairs(spec: PortSpec, taps: Sequence[str]) -> tuple[list[Cause], bool | None]:
+    """Changes of the wrong layers, until they compute what the original does."""
+    causes: list[Cause] = []
+    plants: list[tuple[str, Plant]] = []
+    for tap in taps:
+        try:
+            found = mending(layer_view(spec, tap))
+        except InputError:  # a port that is not run module by module, or never gets there
+            continue
+        causes += [cause for cause, _ in found]
+        plants += [(tap, plant) for _, plant in found]
+    if not plants:
+        return causes, None
+    patched = replace(spec, port=lambda precision: _patched(spec.port(precision), plants))
+    again = verify(replace(patched, other_weights={}))
+    return causes, not any(_is_wrong_itself(tap) for tap in again.taps)
+
+
+def _patched(runner: PortRunner, plants: Sequence[tuple[str, Plant]]) -> PortRunner:
+    assert isinstance(runner, ModuleRunner)
+    for tap, plant in plants:
+        module = runner.module(tap)
+        plant(Site(module, tap, module))
+    return runner

@@ -1,0 +1,105 @@
+"""One layer of a port by itself, in float64: its module, what it reads, what it should compute."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from port.errors import InputError
+from verify.specs.spec import PortRunner, PortSpec, Stage
+
+
+@runtime_checkable
+class ModuleRunner(PortRunner, Protocol):
+    """A runner of a torch module: it knows the module behind every tap."""
+
+    def module(self, tap: str) -> nn.Module:
+        """The runner's own copy, in its precision; a change of it shows in what it runs."""
+        ...
+
+    def to_original(self, tap: str, output: Tensor) -> np.ndarray:
+        """What the module returns, in the original's layout."""
+        ...
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """A layer fed with what the original's float32 layers handed to it, in float64.
+
+    `args` and `kwargs` are what the port's `module` is called with, in torch's layout; `expected`
+    is what the original computes, in its own. What a port does between two tapped modules belongs
+    to the second: where a module is right by itself, that may be what is wrong.
+    """
+
+    tap: str
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    expected: np.ndarray
+    layout: Callable[[Tensor], np.ndarray]
+
+    @torch.no_grad()
+    def output(self) -> np.ndarray:
+        """What the module computes now, whatever was changed in it, comparable to `expected`."""
+        args = [_private(value) for value in self.args]
+        kwargs = {name: _private(value) for name, value in self.kwargs.items()}
+        return self.layout(self.module(*args, **kwargs))
+
+
+def layer_view(spec: PortSpec, tap: str) -> LayerView:
+    """Look at the layer of `tap`.
+
+    Raises:
+        InputError: the port has no modules, does not get as far as this one, or has no such tap.
+    """
+    stages = list(spec.stages)
+    last = next((i for i, stage in enumerate(stages) if tap in stage.taps), None)
+    if last is None:
+        raise InputError(f"{spec.name} has no tap {tap!r}")
+    seen = dict(spec.inputs)
+    with closing(spec.original("float32")) as original:
+        for stage in stages[: last + 1]:
+            seen |= original.run_stage(stage, seen)
+    with closing(spec.original("float64")) as original:
+        expected = original.run_layer(tap, seen)
+    runner = spec.port("float64")
+    if not isinstance(runner, ModuleRunner):
+        raise InputError(f"{spec.name} is not run module by module")
+    module, arguments = runner.module(tap), _arguments(runner, tap, stages[last], seen)
+    return LayerView(
+        tap, module, *arguments, expected, lambda output: runner.to_original(tap, output)
+    )
+
+
+def _arguments(
+    runner: ModuleRunner, tap: str, stage: Stage, seen: dict[str, np.ndarray]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What the module of `tap` is called with when it is this tap that it computes."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    found: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        private = tuple(_private(value) for value in args)
+        calls.append((private, {name: _private(value) for name, value in kwargs.items()}))
+
+    def see(name: str, _: np.ndarray) -> None:
+        if name == tap:
+            found.append(calls[-1])
+
+    hook = runner.module(tap).register_forward_pre_hook(before, with_kwargs=True)
+    try:
+        runner.run_layers(stage, seen, see)
+    finally:
+        hook.remove()
+    if not found:
+        raise InputError(f"the port does not get as far as {tap!r}")
+    return found[0]
+
+
+def _private(value: Any) -> Any:
+    """A copy of a tensor, which the module may change in place."""
+    return value.clone() if isinstance(value, Tensor) else value

@@ -1,0 +1,1 @@
+"""Running both sides and judging them: in inference, in training, over many steps."""

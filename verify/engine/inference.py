@@ -1,0 +1,141 @@
+"""Running both sides in both precisions, and judging every tap: accumulated, then isolated."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+
+import numpy as np
+
+from verify.engine.second_look import alone_again, second_look
+from verify.numerics.compare import Difference, difference
+from verify.numerics.verdicts import Verdict
+from verify.reports.report import Report, TapReport
+from verify.specs.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage, read_after
+
+Watcher = Callable[[TapReport], None]
+
+
+def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
+    """Compare a port with its original, layer by layer.
+
+    Accumulated, each side computes everything from the input. Isolated, each layer is fed what
+    the original's own float32 computed in front of it, so that a layer answers for itself alone.
+    The truth is the original in float64, on the same values.
+
+    Args:
+        spec: the port and its original.
+        watch: called with each tap's report as soon as it is judged.
+
+    Returns:
+        The report; `report.passed` is the verdict.
+    """
+    start = time.monotonic()
+    taps = []
+    with ExitStack() as stack:
+        comparison = Comparison(
+            original64=stack.enter_context(closing(spec.original("float64"))),
+            original32=stack.enter_context(closing(spec.original("float32"))),
+            port64=stack.enter_context(closing(spec.port("float64"))),
+            port32=stack.enter_context(closing(spec.port("float32"))),
+            inputs=spec.inputs,
+            other_weights=spec.other_weights,
+            isolates=spec.isolates,
+        )
+        for index, stage in enumerate(spec.stages):
+            for tap in comparison.judge(stage, read_after(spec.stages, index)):
+                taps.append(tap)
+                if watch is not None:
+                    watch(tap)
+    taps = second_look(spec, taps)
+    seconds = round(time.monotonic() - start, 1)
+    return Report(spec.name, taps, dict(spec.about) | {"seconds": seconds})
+
+
+class Comparison:
+    """The four runners, and for each what later stages still read, in `carried`."""
+
+    def __init__(
+        self,
+        original64: OriginalRunner,
+        original32: OriginalRunner,
+        port64: PortRunner,
+        port32: PortRunner,
+        inputs: Mapping[str, np.ndarray],
+        other_weights: Mapping[str, tuple[str, ...]],
+        isolates: bool,
+    ) -> None:
+        self.original64, self.original32 = original64, original32
+        self.port64, self.port32 = port64, port32
+        self.other_weights, self.isolates = other_weights, isolates
+        self.carried: dict[str, Arrays] = {
+            side: dict(inputs) for side in ("original64", "original32", "port64", "port32")
+        }
+
+    def judge(self, stage: Stage, still_read: set[str]) -> Iterator[TapReport]:
+        """Every tap of a stage; of its values, only those in `still_read` are kept."""
+        seen = dict(self.carried["original32"])
+        truth = self.original64.run_stage(stage, self.carried["original64"])
+        function = self._stream(self.port64, "port64", stage, truth, still_read)
+        precision = self._stream(self.port32, "port32", stage, truth, still_read)
+        original32 = self.original32.run_stage(stage, seen)
+        accumulated = {
+            name: Verdict(
+                function[name], precision[name], difference(original32[name], truth[name])
+            )
+            for name in function.keys() & precision.keys()
+        }
+        self._carry("original64", truth, still_read)
+        self._carry("original32", original32, still_read)
+        del truth
+        seen |= original32
+        isolated = self._isolated(stage, seen) if self.isolates else {}
+        for name in stage.taps:
+            yield TapReport(
+                name,
+                seen[name].shape,
+                accumulated.get(name),
+                isolated.get(name),
+                self.other_weights.get(name, ()),
+                self.isolates,
+            )
+
+    def _stream(
+        self, runner: PortRunner, side: str, stage: Stage, truth: Arrays, still_read: set[str]
+    ) -> dict[str, Difference]:
+        """Each tap's difference from `truth`, the port computing from its own values on."""
+        differences: dict[str, Difference] = {}
+        outputs: Arrays = {}
+
+        def see(name: str, value: np.ndarray) -> None:
+            differences[name] = difference(value, truth[name])
+            if name in still_read:
+                outputs[name] = value
+
+        # An earlier failure may have left the port without what this stage reads.
+        if all(name in self.carried[side] for name in stage.reads):
+            runner.run_stage(stage, self.carried[side], see)
+        self._carry(side, outputs, still_read)
+        return differences
+
+    def _isolated(self, stage: Stage, seen: Arrays) -> dict[str, Verdict]:
+        """Each layer by itself, on exactly what the original's float32 layers read."""
+        port32: Arrays = {}
+        self.port32.run_layers(stage, seen, port32.__setitem__)
+        verdicts: dict[str, Verdict] = {}
+
+        def see(name: str, port64: np.ndarray) -> None:
+            if name in port32:
+                truth = self.original64.run_layer(name, seen)
+                verdict = Verdict(
+                    difference(port64, truth),
+                    difference(port32.pop(name), truth),
+                    difference(seen[name], truth),
+                )
+                verdicts[name] = alone_again(verdict, name, seen, truth, self.original32)
+
+        self.port64.run_layers(stage, seen, see)
+        return verdicts
+
+    def _carry(self, side: str, outputs: Arrays, still_read: set[str]) -> None:
+        everything = self.carried[side] | outputs
+        self.carried[side] = {n: array for n, array in everything.items() if n in still_read}

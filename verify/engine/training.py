@@ -1,0 +1,124 @@
+"""Comparing training steps: both sides, both precisions, everything that a step computes."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+
+from verify.engine.second_look import RUNS, Moved
+from verify.numerics.compare import Difference, difference
+from verify.numerics.verdicts import SAME_PRECISION_FACTOR
+from verify.reports.training_report import StepErrors, TrainingReport, ValueReport, bound_of
+from verify.specs.spec import Arrays
+from verify.specs.training_spec import TrainingSpec, gradient_of
+
+# Is told how many of how many runs are done, and which comes next.
+Progress = Callable[[int, int, str], None]
+
+GRADIENT = gradient_of("")
+# Of the net's largest gradient. A gradient smaller than the first is a sum that all but cancelled,
+# such as that of a bias in front of a batch norm. What it was summed from, and so its rounding, is
+# larger than it is itself: the second is what it is measured in. Right ports were seen 1e-13 of the
+# largest gradient away from the truth.
+CANCELLED, CANCELLED_UNIT = 1e-5, 1e-3
+TRUTH = "original float64"
+SIDES = (TRUTH, "original float32", "port float64", "port float32")
+
+
+def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingReport:
+    """Compare a port with its original in training, one step a batch, all from the same weights.
+
+    The truth is the original in float64. The port's float64 must meet it up to rounding, in every
+    batch; its float32 must be about as near to it as the original's own float32 is, as seen over
+    all batches. The two float32 sides are never compared with one another.
+
+    Args:
+        spec: the port, its original and the batches.
+        watch: called before each run of a side on a batch.
+
+    Returns:
+        The report; `report.passed` is the verdict.
+    """
+    start, total = time.monotonic(), len(SIDES) * len(spec.batches)
+    truths: list[Arrays] = []
+    found: dict[str, list[dict[str, Difference]]] = {side: [] for side in SIDES}
+    # One side after the other: only one holds its memory.
+    for place, side in enumerate(SIDES):
+        source, precision = side.split()
+        make = spec.original if source == "original" else spec.port
+        with closing(make(precision)) as runner:
+            for index, batch in enumerate(spec.batches):
+                if watch is not None:
+                    done = place * len(spec.batches) + index
+                    watch(done, total, f"{side}, batch {index + 1}")
+                values = runner.run(batch)
+                if side == TRUTH:
+                    truths.append(values)
+                else:
+                    found[side].append(_differences(values, truths[index]))
+    largest = [largest_gradient(truth) for truth in truths]
+    rows = [_row(name, truths[0][name].shape, _steps(name, found, largest)) for name in spec.values]
+    if doubtful := {row.name for row in rows if row.doubtful}:
+        explained = _explained(spec, doubtful, truths, largest)
+        rows = [replace(row, explained=explained.get(row.name, 0.0)) for row in rows]
+    seconds = round(time.monotonic() - start, 1)
+    return TrainingReport(spec.name, rows, dict(spec.about) | {"seconds": seconds})
+
+
+def _steps(
+    name: str, found: Mapping[str, list[dict[str, Difference]]], largest: list[float]
+) -> list[StepErrors]:
+    """One value's errors in every batch; none if the port does not compute it in every batch."""
+    steps = []
+    sides = (found[side] for side in ("port float64", "port float32", "original float32"))
+    for function, port, original, gradient in zip(*sides, largest, strict=True):
+        if not (name in function and name in port):
+            return []
+        unit = unit_of(name, function[name].scale, gradient)
+        steps.append(StepErrors(function[name], port[name], original[name], unit))
+    return steps
+
+
+def unit_of(name: str, scale: float, largest: float) -> float:
+    """What a value's error is measured in: its own `scale`, unless it is what cancellation left."""
+    cancelled = name.startswith(GRADIENT) and scale < CANCELLED * largest
+    return CANCELLED_UNIT * largest if cancelled else scale
+
+
+def _explained(
+    spec: TrainingSpec, names: Collection[str], truths: list[Arrays], largest: list[float]
+) -> dict[str, float]:
+    """What the original's own rounding explains of a difference in float64, in units.
+
+    The original runs again, each time from clips moved by one rounding, as in
+    `verify.engine.second_look`: a batch norm over few elements magnifies rounding beyond any
+    fixed bound.
+    """
+    moved = dict.fromkeys(names, 0.0)
+    with closing(spec.original("float64")) as runner:
+        for run in range(RUNS):
+            place = run % len(spec.batches)
+            batch = spec.batches[place]
+            clips = Moved({"clips": batch.clips}, "float64", run, zeros=True)["clips"]
+            values = runner.run(replace(batch, clips=clips))
+            for name in names:
+                error = difference(values[name], truths[place][name])
+                unit = unit_of(name, error.scale, largest[place])
+                moved[name] = max(moved[name], error.maximum / unit if unit > 0 else 0.0)
+    return {name: SAME_PRECISION_FACTOR * share for name, share in moved.items()}
+
+
+def _differences(values: Arrays, truth: Arrays) -> dict[str, Difference]:
+    return {name: difference(value, truth[name]) for name, value in values.items()}
+
+
+def largest_gradient(truth: Arrays) -> float:
+    """Of the variables; the input's gradient has another unit."""
+    gradients = (value for name, value in truth.items() if name.startswith(GRADIENT))
+    return max((float(np.abs(value).max(initial=0.0)) for value in gradients), default=0.0)
+
+
+def _row(name: str, shape: tuple[int, ...], steps: list[StepErrors]) -> ValueReport:
+    return ValueReport(name, shape, bound_of(name), steps)

@@ -1,0 +1,1 @@
+"""Comparing arrays, the two verdicts, probes: numpy alone."""

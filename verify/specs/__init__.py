@@ -1,0 +1,1 @@
+"""What a port and its original are, in inference and in training."""

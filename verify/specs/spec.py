@@ -1,0 +1,89 @@
+"""What `verify` needs to know of a port: how to run both sides, stage by stage."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from verify.specs.training_spec import TrainingSpec
+
+Arrays = dict[str, np.ndarray]
+# Is handed each tap's name and value as it is computed, so that nobody need keep them all.
+See = Callable[[str, np.ndarray], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the net that runs by itself, so that its taps can be compared and let go.
+
+    `reads`: the inputs, or taps of earlier stages, that it starts from; `taps`: every tap in it,
+    in the order of computation.
+    """
+
+    name: str
+    reads: tuple[str, ...]
+    taps: tuple[str, ...]
+
+
+class OriginalRunner(Protocol):
+    """The original in one precision."""
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
+        """Every tap of the stage, computed from what it reads."""
+        ...
+
+    def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """One tap, its layer fed with what `seen` holds for the taps in front of it."""
+        ...
+
+    def close(self) -> None:
+        """Free what the runner holds."""
+        ...
+
+
+class PortRunner(Protocol):
+    """The port in one precision. Arrays come and go in the original's layout.
+
+    A tap that a wrong port cannot compute is left out.
+    """
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray], see: See) -> None:
+        """Every tap of the stage, computed from what it reads."""
+        ...
+
+    def run_layers(self, stage: Stage, seen: Mapping[str, np.ndarray], see: See) -> None:
+        """Every tap of the stage, each layer fed with what `seen` holds for the taps before it."""
+        ...
+
+    def close(self) -> None:
+        """Free what the runner holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """A port and its original.
+
+    `original` and `port` make a runner for `float64` or `float32`; `inputs` are what the first
+    stages read, as float32; `other_weights` names, by tap, the variables whose values in the port
+    are not the original's, bit for bit; `about` goes into the report; `isolates` is False of a
+    port whose layers cannot be run one by one; `training` is the comparison of training steps, if
+    there can be one.
+    """
+
+    name: str
+    stages: Sequence[Stage]
+    original: Callable[[str], OriginalRunner]
+    port: Callable[[str], PortRunner]
+    inputs: Mapping[str, np.ndarray]
+    other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    isolates: bool = True
+    training: "TrainingSpec | None" = None
+
+
+def read_after(stages: Sequence[Stage], index: int) -> set[str]:
+    """What the stages behind the one at `index` still read."""
+    return {name for stage in stages[index + 1 :] for name in stage.reads}

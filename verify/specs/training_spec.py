@@ -1,0 +1,62 @@
+"""What comparing two sides in training needs to know of them: one training step, as arrays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from verify.specs.spec import Arrays
+
+LOGITS, LOSS, INPUT_GRADIENT = "logits", "loss", "gradient/video"
+
+
+def gradient_of(variable: str) -> str:
+    """What the gradient of a variable is called; a moving statistic has its variable's name."""
+    return f"gradient/{variable}"
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """What one training step reads.
+
+    `clips` `[B, T, H, W, 3]` in [0, 1]; `labels` `[B]`, each clip's class, or `[B, classes]` of
+    zeros and ones for the sigmoid loss; `kept`: where dropout is on, which of the classifier's
+    inputs stay, and `keep_probability`, the original's.
+    """
+
+    clips: np.ndarray
+    labels: np.ndarray
+    kept: np.ndarray | None = None
+    keep_probability: float = 1.0
+
+
+class TrainingRunner(Protocol):
+    """One side in one precision."""
+
+    def run(self, batch: TrainingBatch) -> Arrays:
+        """Every value of one step, in the original's layout; nothing is updated.
+
+        What a wrong port does not compute is left out.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the runner holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """A port and its original, to be trained.
+
+    `values`: the name of everything a step computes, in the order of computation: each moving
+    statistic after its update, logits, loss, then the gradients from the loss backwards.
+    """
+
+    name: str
+    values: Sequence[str]
+    original: Callable[[str], TrainingRunner]
+    port: Callable[[str], TrainingRunner]
+    batches: Sequence[TrainingBatch]
+    about: Mapping[str, Any] = field(default_factory=dict)

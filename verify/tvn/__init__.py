@@ -1,0 +1,1 @@
+"""Tiny Video Networks as one subject: specs, runners, levels, certificate, faults."""

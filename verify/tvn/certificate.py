@@ -1,0 +1,64 @@
+"""Writing the certificate of a weights file: what was compared, how, and what came of it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from port.atomic import write_text
+from port.certificate import SCHEMA, certificate_path, file_digest
+from port.convert.record import combined_digest, digest, versions
+from port.genotype import Genotype
+from verify.reports.report import Outcome, to_json
+
+
+def write_certificate(
+    weights: str | Path,
+    genotype: Genotype,
+    variables: Mapping[str, np.ndarray],
+    level: str,
+    outcomes: Mapping[str, Outcome],
+) -> Path:
+    """Write `W.certificate.json` beside `W.safetensors`, whether it passed or not.
+
+    Args:
+        weights: the file that was judged.
+        genotype: the net.
+        variables: the original's, which the weights were held against.
+        level: of the verification.
+        outcomes: what was compared, by name.
+    """
+    digests = {name: digest(value) for name, value in variables.items()}
+    certificate = {
+        "schema": SCHEMA,
+        "passed": bool(outcomes) and all(outcome.passed for outcome in outcomes.values()),
+        "level": level,
+        "weights": Path(weights).name,
+        "weights_sha256": file_digest(weights),
+        "source_sha256": combined_digest(digests),
+        "genotype": genotype.to_dict(),
+        "compared": [_compared(name, outcome) for name, outcome in outcomes.items()],
+        "versions": versions() | _tensorflow_version(),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    path = certificate_path(weights)
+    write_text(path, to_json(certificate))
+    return path
+
+
+def _compared(name: str, outcome: Outcome) -> dict[str, Any]:
+    about = {key: outcome.about.get(key) for key in ("seconds", "seed", "input")}
+    verdict = {"passed": outcome.passed, "first_failure": outcome.first_failure}
+    return {"name": name, **verdict, **outcome.worst, **about}
+
+
+def _tensorflow_version() -> dict[str, str]:
+    for distribution in ("tensorflow-cpu", "tensorflow"):
+        try:
+            return {"tensorflow": metadata.version(distribution)}
+        except metadata.PackageNotFoundError:
+            continue
+    return {}
