@@ -41,6 +41,8 @@ class Cause:
 
     def __str__(self) -> str:
         """One line."""
+        if self.name == UNEXPLAINED:
+            return f"{self.tap}: {UNEXPLAINED}"
         also = f", or {', or '.join(self.also)}" if self.also else ""
         detail = f" ({self.detail})" if self.detail else ""
         return f"{self.tap}: {self.name}{detail}{also} explains {_percent(self.explained)}"

@@ -94,6 +94,8 @@ def diagnose(spec: PortSpec, report: Report, right: TinyVideoNet | None = None) 
     if not any(cause.name != UNEXPLAINED for cause in causes) and spec.isolates:
         mended, passed = _by_repairs(spec, list(kinds))
         causes, confirmed = (mended, passed) if mended else (causes, None)
+    if not confirmed:
+        causes = causes + _unexplained(failing[:MOST_LAYERS], causes)
     taps = report.taps
     further = len(failing) - len(kinds)
     return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps), further)
@@ -112,6 +114,16 @@ def _kind(tap: TapReport) -> str:
     if not tap.isolated.same_precision:
         return "rounding: only float32 differs"
     return f"other weights: {', '.join(tap.other_weights)}"
+
+
+def _unexplained(wrong: Sequence[TapReport], causes: Sequence[Cause]) -> list[Cause]:
+    """A cause without a name for each wrong layer that has none; other weights are one."""
+    told = {cause.tap for cause in causes}
+    return [
+        Cause(tap.name, UNEXPLAINED, 0.0)
+        for tap in wrong
+        if tap.name not in told and not tap.other_weights
+    ]
 
 
 def _by_faults(

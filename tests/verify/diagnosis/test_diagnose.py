@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,7 +18,7 @@ from port import TinyVideoNet
 from port.tf_semantics import pad_same
 from tests.verify.nets import EVERY_LAYER
 from tests.verify.tvn.test_faults import the_rest
-from verify.diagnosis.amplification import amplification
+from verify.diagnosis.amplification import amplification, steepest
 from verify.diagnosis.diagnose import Diagnosis, diagnose
 from verify.diagnosis.fault import Site, behaves
 from verify.diagnosis.layer_view import LayerView
@@ -25,6 +27,9 @@ from verify.engine.inference import verify
 from verify.measure.bench import Bench
 from verify.measure.cases import Case
 from verify.measure.diagnosis import diagnosed
+from verify.numerics.compare import Difference
+from verify.numerics.verdicts import Verdict
+from verify.reports.report import TapReport
 from verify.tvn.faults import Fault, named
 from verify.tvn.spec import TvnPort
 
@@ -47,11 +52,12 @@ def bench() -> Iterator[Bench]:
 def explain(bench: Bench) -> Callable[..., Diagnosis]:
     """Verify the port with faults in it, and ask why it fails; with a right net or without."""
 
-    def run(*faults: tuple[str, str], right: bool = True) -> Diagnosis:
+    def run(*faults: tuple[str | Fault, str], right: bool = True) -> Diagnosis:
         net: TinyVideoNet = copy.deepcopy(CASE.net)
         with ExitStack() as stack:
-            for name, tap in faults:
-                stack.enter_context(named(name).planted(net, tap))
+            for fault, tap in faults:
+                planted = named(fault) if isinstance(fault, str) else fault
+                stack.enter_context(planted.planted(net, tap))
             spec = replace(bench.spec, port=TvnPort(net, batch=2))
             return diagnose(spec, verify(spec), CASE.net if right else None)
 
@@ -130,6 +136,28 @@ def test_a_right_port_has_no_causes_and_an_unknown_mistake_gets_no_name(bench: B
     unknown = Fault("sine of it", lambda site: True, behaves(_sine))
     (cause,) = diagnosed(bench, [(unknown, "mean")], "float64")
     assert (cause.name, cause.explained) == ("unexplained", 0)
+    assert str(cause) == "mean: unexplained"
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["with a right net", "without one"])
+def test_what_nothing_mends_is_called_unexplained_and_nothing_in_front_is_blamed(
+    explain: Callable[..., Diagnosis], right: bool
+) -> None:
+    unknown = Fault("sine of it", lambda site: True, behaves(_sine))
+    found = explain((unknown, "mean"), right=right)
+    assert found.lines == ["mean: a bug: float64 differs too", "mean: unexplained"]
+    # Found in one layer, not in the other.
+    found = explain(("batch-norm epsilon 1e-3", NORM), (unknown, "mean"), right=right)
+    causes = {cause.tap: cause.name for cause in found.causes}
+    assert causes["mean"] == "unexplained" and causes[NORM] != "unexplained"
+    assert found.confirmed is False
+
+
+def test_rounding_in_front_of_a_fault_is_not_magnified_error(
+    explain: Callable[..., Diagnosis],
+) -> None:
+    """Float64 rounds more and more in front of it, which no line may call an error."""
+    assert explain(("products in bfloat16", CONV)).grows_at == []
 
 
 def test_the_report_holds_the_diagnosis(bench: Bench) -> None:
@@ -152,6 +180,44 @@ def test_amplification_names_each_tap_once_and_measures_from_the_largest_before(
     largest = max(each.accumulated for each in found)
     assert 0 < largest < 1e-12
     assert any(each.factor and each.factor > 1 for each in found)
+
+
+def test_a_layer_that_magnifies_a_faults_error_is_named(bench: Bench) -> None:
+    net, gate = copy.deepcopy(CASE.net), "Block-1-0/ContextGate/sigmoid"
+    with torch.no_grad():
+        net.state_dict()["blocks.1.0.path.spatial.norm.running_mean"][0] += 1e-4
+    report = verify(replace(bench.spec, port=TvnPort(net, batch=2)))
+    found = steepest(report.taps)
+    assert [each.tap for each in found] == [gate]
+    assert found[0].growth is not None and 4 < found[0].growth < 6
+
+
+ERRORS = st.sampled_from([0.0, 1e-17, 2e-16, 3e-15, 1e-9, 1e-6, 1e-3, 0.5, np.inf])
+
+
+def _tap(name: int, accumulated: float, isolated: float) -> TapReport:
+    """Judged in float64 alone: float32 is as the original's."""
+    like = Difference(1e-7, 1e-8, 1.0)
+    verdicts = [Verdict(Difference(e, e, 1.0), like, like) for e in (accumulated, isolated)]
+    return TapReport(str(name), (1,), *verdicts)
+
+
+@given(st.lists(st.tuples(ERRORS, ERRORS), max_size=8))
+def test_growth_is_told_of_right_layers_that_an_error_has_reached(
+    errors: list[tuple[float, float]],
+) -> None:
+    taps = [_tap(i, *pair) for i, pair in enumerate(errors)]
+    wrong = [i for i, tap in enumerate(taps) if tap.isolated and not tap.isolated.passed]
+    failing = [i for i, tap in enumerate(taps) if tap.accumulated and not tap.accumulated.passed]
+    for each in steepest(taps):
+        place = int(each.tap)
+        assert place not in wrong
+        before = [errors[i][0] for i in range(place) if not wrong or i in failing]
+        assert each.growth == pytest.approx(errors[place][0] / max(before))
+        if wrong:
+            assert place in failing and any(i in failing for i in range(place))
+        else:
+            assert place <= failing[0]
 
 
 class _PaddedInFront(nn.Module):
