@@ -2,17 +2,23 @@
 
 net = port.create_model("tvn1", weights="tvn1.safetensors").eval()
 logits, taps = port.capture(net, clips)  # clips [B, 3, T, H, W], RGB in [0, 1]
+
+Each name is imported when it is first asked for, so that errors and texts come without PyTorch.
 """
 
-from port.convert.convert_weights import convert_weights
-from port.convert.state_dict import state_dict_from_tf, tf_from_state_dict
-from port.errors import InputError
-from port.export import export_onnx
-from port.factory import create_model
-from port.genotype import Genotype, list_models
-from port.model import TinyVideoNet
-from port.taps import capture
-from port.weights import load_weights, save_weights
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from port.convert.convert_weights import convert_weights
+    from port.convert.state_dict import state_dict_from_tf, tf_from_state_dict
+    from port.errors import InputError
+    from port.export import export_onnx
+    from port.factory import create_model
+    from port.genotype import Genotype, list_models
+    from port.model import TinyVideoNet
+    from port.taps import capture
+    from port.weights import load_weights, save_weights
 
 __all__ = [
     "Genotype",
@@ -28,3 +34,29 @@ __all__ = [
     "state_dict_from_tf",
     "tf_from_state_dict",
 ]
+
+_MODULES = {
+    "Genotype": "genotype",
+    "InputError": "errors",
+    "TinyVideoNet": "model",
+    "capture": "taps",
+    "convert_weights": "convert.convert_weights",
+    "create_model": "factory",
+    "export_onnx": "export",
+    "list_models": "genotype",
+    "load_weights": "weights",
+    "save_weights": "weights",
+    "state_dict_from_tf": "convert.state_dict",
+    "tf_from_state_dict": "convert.state_dict",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'port' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"port.{_MODULES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -34,11 +34,6 @@ def visible_line(text: object) -> str:
     return visible(" ".join(str(text).split()), LONGEST_MESSAGE)
 
 
-def visible_lines(text: str) -> str:
-    """The text in full, its line ends and tabs kept, all else as `visible` shows it."""
-    return "\n".join("\t".join(map(_escape, line.split("\t"))) for line in text.split("\n"))
-
-
 def plottable(text: object, limit: int = LONGEST_NAME) -> str:
     """As `visible`, for matplotlib, which takes what stands between dollar signs for TeX."""
     return visible(text, limit).replace("$", r"\$")

@@ -9,10 +9,12 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 from tensorboardX import SummaryWriter
 
 from port.atomic import write_text
 from port.errors import InputError
+from port.text import visible_line
 
 # Where there is no terminal for a bar; every line is in metrics.jsonl.
 SECONDS_BETWEEN_LINES = 10.0
@@ -35,11 +37,11 @@ class Logs:
         self._silent = run is None
         self._console = Console(quiet=self._silent, highlight=False, soft_wrap=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             console=self._console,
             disable=self._silent or not self._console.is_terminal,
         )
@@ -65,7 +67,7 @@ class Logs:
 
     def say(self, text: str) -> None:
         """A line for whoever watches."""
-        self._console.print(text, markup=False)
+        self._console.print(Text(visible_line(text)))
 
     def advance(self, step: int, total: int, state: str) -> None:
         """Move the bar."""

@@ -8,6 +8,7 @@ from absl import flags
 
 from port.errors import InputError
 from tvn_cli.main import no_arguments, required
+from tvn_cli.screen.say import say, say_json
 
 USAGE = """tvn convert --source=PATH --output=W.safetensors [--model=M]
 tvn convert --to_tensorflow --source=W.safetensors --output=PREFIX
@@ -62,20 +63,20 @@ def _to_torch(values: flags.FlagValues) -> int:
         prefix=values.prefix,
     )
     if values.json:
-        print(conversion.to_json())
+        say_json(conversion.to_dict())
         return 0
-    print(
+    say(
         f"{values.output}: {len(conversion.rows)} variables, {conversion.num_parameters:,} "
         f"parameters, {conversion.num_classes} classes, from a {conversion.about['source']}"
     )
     selection = conversion.selection
     if selection.prefix:
-        print(f"names stand under {selection.prefix!r} there")
+        say(f"names stand under {selection.prefix!r} there")
     if selection.set_aside:
-        print(f"set aside, {len(selection.set_aside)} tensors that are no part of the model:")
+        say(f"set aside, {len(selection.set_aside)} tensors that are no part of the model:")
         for name, why in selection.set_aside.items():
-            print(f"  {name}: {why}")
-    print(f"{report_path(values.output)}: what went where, with digests before and after")
+            say(f"  {name}: {why}")
+    say(f"{report_path(values.output)}: what went where, with digests before and after")
     return 0
 
 
@@ -110,7 +111,7 @@ def _to_tensorflow(values: flags.FlagValues) -> int:
         "variables": {name: digest(value) for name, value in variables.items()},
     }
     write_text(f"{values.output}.conversion.json", json.dumps(record, indent=1))
-    print(f"{values.output}: {len(variables)} variables, {what}")
+    say(f"{values.output}: {len(variables)} variables, {what}")
     return 0
 
 
@@ -118,6 +119,8 @@ def _class_names(path: str | None) -> list[str] | None:
     if path is None:
         return None
     try:
-        return [line for line in Path(path).read_text().splitlines() if line.strip()]
+        return [
+            line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path}: --class_names must name a readable text file") from None

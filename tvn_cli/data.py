@@ -1,6 +1,5 @@
 """`tvn data`: check a data set, cache it, or generate one."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from absl import flags
 
 from port.errors import InputError
 from tvn_cli.main import required
+from tvn_cli.screen.say import say, say_json
 
 if TYPE_CHECKING:
     from train.data.check import DataReport
@@ -60,7 +60,7 @@ def _check(values: flags.FlagValues, path: Path) -> int:
     with _progress("reading", len(videos.videos)) as advance:
         report = check_videos(videos, values.min_frames, values.workers, lambda _: advance())
     if values.json:
-        print(json.dumps(report.to_json(), indent=1))
+        say_json(report.to_json(), 1)
     else:
         _print(report)
     return 0 if report.passed else 1
@@ -82,8 +82,8 @@ def _prepare(values: flags.FlagValues, path: Path) -> int:
             lambda _: advance(),
         )
     for failed in report.failed:
-        print(f"not decoded, and not in the cache: {failed}")
-    print(
+        say(f"not decoded, and not in the cache: {failed}")
+    say(
         f"{values.output}: {report.written} videos written, {report.kept} there already, "
         f"{report.size / 1e6:.1f} MB; use it as --data={values.output}"
     )
@@ -104,7 +104,7 @@ def _generate(values: flags.FlagValues, path: Path) -> int:
         seed=values.seed,
         scene_only=values.scene_only,
     )
-    print(f"{path}: {values.classes * values.groups * values.clips} videos written")
+    say(f"{path}: {values.classes * values.groups * values.clips} videos written")
     return 0
 
 
@@ -121,7 +121,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[], Any]]:
     )
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
     ) as progress:
@@ -130,30 +130,24 @@ def _progress(what: str, total: int) -> Iterator[Callable[[], Any]]:
 
 
 def _print(report: "DataReport") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from train.data.check import spread
+    from tvn_cli.screen.table import add_row, show, table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("class")
-    for heading in ("videos", "groups", "clips a group", "frames", "seconds"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    shown = table("class", "videos", "groups", "clips a group", "frames", "seconds")
     for name in report.class_names:
         groups = report.clips_by_group(name)
         own = [file for file in report.readable if file.class_name == name]
-        table.add_row(
-            Text(name),
-            str(sum(groups.values())),
-            str(len(groups) - ("" in groups)),
+        add_row(
+            shown,
+            name,
+            sum(groups.values()),
+            len(groups) - ("" in groups),
             _range(spread(list(groups.values()))),
             _range(spread([file.frames for file in own])),
             _range(spread([file.seconds for file in own]), ".1f"),
         )
-    console = Console()
-    (console if console.is_terminal else Console(width=120)).print(table)
-    print("\n".join(_facts(report)))
+    show(shown)
+    say(*_facts(report))
 
 
 def _facts(report: "DataReport") -> Iterator[str]:

@@ -9,6 +9,7 @@ from absl import flags
 
 from port.errors import InputError
 from tvn_cli.main import no_arguments
+from tvn_cli.screen.say import say
 
 USAGE = "tvn demo [--output=DIR]"
 MODEL, CLASSES, SEED = "tvn1", 50, 2026
@@ -71,7 +72,7 @@ def _run(number: int, what: str, *command: str) -> int:
 
 
 def _step(number: int, what: str) -> None:
-    print(f"\n[{number}/{STEPS}] {what}", flush=True)
+    say("", f"[{number}/{STEPS}] {what}")
 
 
 def _write_checkpoint(prefix: Path) -> None:
@@ -102,10 +103,10 @@ def _classify(checkpoint: Path, weights: Path) -> None:
     net = port.create_model(MODEL, weights=weights).eval()
     with torch.no_grad():
         ours = net(torch.from_numpy(video).movedim(-1, 1))[0].numpy()
-    print(f"{'TensorFlow (original)':<28}PyTorch (port)")
+    say(f"{'TensorFlow (original)':<28}PyTorch (port)")
     for (a, p), (b, q) in zip(_top5(theirs), _top5(ours), strict=True):
-        print(f"{f'class {a:>2}   {p:.6f}':<28}class {b:>2}   {q:.6f}")
-    print(f"largest difference of a logit: {np.abs(theirs - ours).max():.1e}")
+        say(f"{f'class {a:>2}   {p:.6f}':<28}class {b:>2}   {q:.6f}")
+    say(f"largest difference of a logit: {np.abs(theirs - ours).max():.1e}")
 
 
 def _top5(logits: np.ndarray) -> list[tuple[int, float]]:

@@ -10,6 +10,7 @@ from absl import flags
 from port.errors import InputError
 from tvn_cli.finetune import report
 from tvn_cli.main import no_arguments, required
+from tvn_cli.screen.say import say
 
 if TYPE_CHECKING:
     from train.run import Run
@@ -57,7 +58,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
             results = test_run(run, values.which, videos, world, output)
             if world.main:
                 report(results, run.folder)
-                print(f"{output}: results.json, tables and pictures")
+                say(f"{output}: results.json, tables and pictures")
         if values.folds == "all" and world.main:
             report_folds(folder, folders, values.which)
     return 0
@@ -70,9 +71,9 @@ def report_folds(folder: Path, runs: Sequence[Path], which: str) -> None:
     summary = summarise([read_results(run / f"test-{which}" / "results.json") for run in runs])
     write_summary(folder, summary)
     leak = "; the split leaks" if summary["leaks"] else ""
-    print(f"{folder}: mean and standard deviation over {summary['folds']} folds{leak}")
+    say(f"{folder}: mean and standard deviation over {summary['folds']} folds{leak}")
     for name in FIGURES:
-        print(f"  {name:<16} {summary[name]['mean']:.4f} ± {summary[name]['deviation']:.4f}")
+        say(f"  {name:<16} {summary[name]['mean']:.4f} ± {summary[name]['deviation']:.4f}")
 
 
 def _fold_folders(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from tvn_cli.main import no_arguments, required
+from tvn_cli.screen.say import say
 
 USAGE = "tvn export --weights=W.safetensors --output=M.onnx"
 
@@ -49,7 +50,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         about=weights.about | {"verification": verification},
     )
     size = "height, width" if values.dynamic_size else f"{height}, {width}"
-    print(
+    say(
         f"{values.output}: video [batch, 3, {clip.num_frames}, {size}] to logits "
         f"[batch, {net.num_classes}], {Path(values.output).stat().st_size / 1e6:.1f} MB"
     )

@@ -10,6 +10,7 @@ from absl import flags
 
 from port.errors import InputError
 from tvn_cli.main import no_arguments, required
+from tvn_cli.screen.say import say
 
 if TYPE_CHECKING:
     from train.config import Config
@@ -53,7 +54,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     no_arguments(arguments)
     config = _config(values)
     if values.show:
-        print(config.describe())
+        say(*config.describe().splitlines())
         return 0
     required(values, "data", "run")
     if config.model == "" and values.weights is None:
@@ -86,7 +87,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
             )
             if results is None:
                 if world.main:
-                    print(f"{each}: stopped; the same command again goes on")
+                    say(f"{each}: stopped; the same command again goes on")
                 return 128 + (stop.received or 0)
             if world.main:
                 report(results, each)
@@ -100,32 +101,29 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 def report(results: "Results", run: Path) -> None:
     """Print a test's figures, and what has to be known to believe them."""
     about = results.about
-    print(f"{run}: top-1 {results.top1:.2%}, top-5 {results.top5:.2%}, mean over classes "
+    say(f"{run}: top-1 {results.top1:.2%}, top-5 {results.top5:.2%}, mean over classes "
           f"{results.mean_class_top1:.2%}; {len(results.chosen)} videos, {about['clips']} clips x "
           f"{about['crops']} crops each")  # fmt: skip
-    print(f"split: {about['split']['description']}")
+    say(f"split: {about['split']['description']}")
     verification = about["origin"]["verification"]
     if not verification["verified"]:
-        print(f"not verified: {verification['reason']}")
+        say(f"not verified: {verification['reason']}")
     if about["selected_on_test"]:
-        print("these weights were chosen by the test itself, which flatters them")
+        say("these weights were chosen by the test itself, which flatters them")
     if failed := results.predictions.failed:
-        print(f"{len(failed)} test videos could not be decoded: {'; '.join(failed)}")
+        say(f"{len(failed)} test videos could not be decoded: {'; '.join(failed)}")
     if len(results.class_names) <= FEW:
         _print_confusion(results)
 
 
 def _print_confusion(results: "Results") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from tvn_cli.screen.table import add_row, show, table
 
-    table = Table("true class", "", title="confusion matrix", title_justify="left")
-    for number in range(len(results.class_names)):
-        table.add_column(str(number), justify="right")
-    rows = zip(results.class_names, results.confusion, strict=True)
-    for number, (name, row) in enumerate(rows):
-        table.add_row(name, str(number), *(str(count) if count else "·" for count in row))
-    Console().print(table)
+    numbers = range(len(results.class_names))
+    shown = table("true class", "", *map(str, numbers), title="confusion matrix")
+    for number, name, row in zip(numbers, results.class_names, results.confusion, strict=True):
+        add_row(shown, name, number, *(count or "·" for count in row))
+    show(shown)
 
 
 def _config(values: flags.FlagValues) -> "Config":

@@ -1,6 +1,5 @@
 """`tvn inspect`: what a source of TensorFlow weights holds, and what it would be taken for."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from port.errors import InputError
+from tvn_cli.screen.say import say, say_json
 
 if TYPE_CHECKING:
     from port.sources import Source
@@ -36,10 +36,10 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         kind = source.kind
     if values.json:
         about = {"path": arguments[0], "kind": kind, "taken_for": taken_for}
-        print(json.dumps(about | {"tensors": tensors}, indent=1))
+        say_json(about | {"tensors": tensors}, 1)
     else:
         _print(tensors)
-        print(f"{arguments[0]}: a {kind} of {len(tensors)} tensors, {taken_for}")
+        say(f"{arguments[0]}: a {kind} of {len(tensors)} tensors, {taken_for}")
     return 0
 
 
@@ -64,18 +64,14 @@ def _tensor(source: "Source", name: str, statistics: bool) -> dict[str, Any]:
 
 
 def _print(tensors: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from tvn_cli.screen.table import add_row, show, table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
     figures = [key for key in ("minimum", "maximum", "mean", "std") if key in tensors[0]]
-    table.add_column("tensor", no_wrap=True)
-    for heading in ("dtype", "shape", "bytes", *figures):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
+    shown = table("tensor", "dtype", "shape", "bytes", *figures, "")
     for tensor in tensors:
         bad = f"{tensor['nonfinite']} NaN or infinite" if tensor.get("nonfinite") else ""
-        table.add_row(
+        add_row(
+            shown,
             tensor["name"],
             tensor["dtype"],
             "×".join(map(str, tensor["shape"])) or "scalar",
@@ -83,6 +79,4 @@ def _print(tensors: Sequence[dict[str, Any]]) -> None:
             *("–" if tensor[key] is None else f"{tensor[key]:.4g}" for key in figures),
             bad,
         )
-    console = Console()
-    # A pipe has no width that rows must be cut to.
-    (console if console.is_terminal else Console(width=200)).print(table)
+    show(shown)

@@ -1,16 +1,19 @@
 """Dispatch to the verbs, and what every verb shares: help, exit status, errors in one line.
 
 Exit status: 0 done and every check passed; 1 a check failed; 2 the request or the input is bad.
+Little is imported before Ctrl-C is answered, and nothing that takes time before a verb's flags are
+read.
 """
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from absl import flags
+from tvn_cli.screen.say import complain, say
 
-from port.errors import InputError
+if TYPE_CHECKING:
+    from absl import flags
 
 COMMANDS = {
     "models": "list the published nets, their cost, and the paper's figures",
@@ -25,8 +28,6 @@ COMMANDS = {
     "measure-verifier": "how often the verifier misses a wrong port, or fails a right one",
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
-# What comes with the extra `train` alone.
-TRAIN_NEEDS = ("av", "matplotlib", "PIL", "tensorboardX")
 
 
 class Command(Protocol):
@@ -34,61 +35,101 @@ class Command(Protocol):
 
     USAGE: str
 
-    def define(self, values: flags.FlagValues) -> None:
+    def define(self, values: "flags.FlagValues") -> None:
         """Declare the verb's flags."""
 
-    def main(self, values: flags.FlagValues, arguments: Sequence[str]) -> int:
+    def main(self, values: "flags.FlagValues", arguments: Sequence[str]) -> int:
         """Do it; return the exit status."""
 
 
-def run() -> None:
+def run() -> NoReturn:
     """The entry point of the console script."""
-    sys.exit(main(sys.argv[1:]))
+    from tvn_cli.process.interrupt import answer_interrupts, interrupted, leave
+
+    answer_interrupts()
+    try:
+        status = _run(sys.argv[1:])
+    except BaseException:
+        if interrupted():
+            leave()
+        raise
+    if interrupted():  # and something went on all the same
+        leave()
+    sys.exit(status)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(_overview())
+        say(*_overview().splitlines())
         return 0 if argv else 2
     verb, *rest = argv
     if verb not in COMMANDS:
         return _refuse(f"no command {verb!r}; there are {', '.join(COMMANDS)}")
+    try:
+        return _run_command(verb, rest)
+    except Exception as error:
+        from tvn_cli.process.failures import refusal
+
+        if line := refusal(verb, error):
+            return _refuse(line)
+        raise
+
+
+def _run(argv: Sequence[str]) -> int:
+    """`main` for a process: what concerns all commands alike, and no status of 1 by mistake."""
+    from tvn_cli.process import failures
+    from tvn_cli.process.streams import OutputError, guarded_streams, leave_unwritten
+
+    try:
+        with guarded_streams():
+            if line := failures.unfit_surroundings():
+                return _refuse(line)
+            return main(argv)
+    except OutputError as error:
+        leave_unwritten()
+        status, line = failures.unwritten(error)
+        _refuse(line)
+        return status
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        _refuse("a mistake in tvn itself, not in what you asked for; please report the lines above")
+        return failures.MISTAKE
+
+
+def _run_command(verb: str, rest: Sequence[str]) -> int:
+    from absl import flags
+
     command: Command = import_module(f"tvn_cli.{verb.replace('-', '_')}")
     values = flags.FlagValues()
     command.define(values)
     if any(argument in ("-h", "--help") for argument in rest):
-        print(_help(verb, command, values))
+        say(*_help(verb, command, values).splitlines())
         return 0
-    try:
-        arguments = values([verb, *rest])[1:]
-        return command.main(values, arguments)
-    except (flags.Error, InputError) as error:
-        return _refuse(str(error))
-    except ModuleNotFoundError as error:
-        if error.name not in TRAIN_NEEDS:
-            raise
-        return _refuse(f"tvn {verb} needs {error.name}: pip install 'tvn-port[train]'")
-    except KeyboardInterrupt:
-        print("tvn: interrupted", file=sys.stderr)
-        return 130  # what shells report for Ctrl-C
+    return command.main(values, values([verb, *rest])[1:])
 
 
 def no_arguments(arguments: Sequence[str]) -> None:
     """Refuse arguments that are no flags."""
+    from port.errors import InputError
+
     if arguments:
         raise InputError(f"{arguments[0]!r}: not understood; flags look like --name=value")
 
 
-def required(values: flags.FlagValues, *names: str) -> None:
+def required(values: "flags.FlagValues", *names: str) -> None:
     """Refuse a call without these flags."""
+    from port.errors import InputError
+
     missing = [f"--{name}" for name in names if values[name].value is None]
     if missing:
         raise InputError(f"{' and '.join(missing)} must be given; see --help")
 
 
 def _refuse(message: str) -> int:
-    print(f"tvn: {' '.join(message.split())}", file=sys.stderr)
+    complain(message)
     return 2
 
 
@@ -101,7 +142,7 @@ def _overview() -> str:
     )
 
 
-def _help(verb: str, command: Command, values: flags.FlagValues) -> str:
+def _help(verb: str, command: Command, values: "flags.FlagValues") -> str:
     lines = [f"{command.USAGE}\n\n{COMMANDS[verb].capitalize()}.\n\nFlags:"]
     for name in sorted(values):
         flag = values[name]

@@ -1,7 +1,6 @@
 """`tvn models`: the published nets, counted, beside what the paper says."""
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from tvn_cli.main import no_arguments
+from tvn_cli.screen.say import say, say_json
 
 USAGE = "tvn models [--json]"
 PAPER = Path(__file__).parent / "paper_tables.csv"
@@ -30,7 +30,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     no_arguments(arguments)
     rows = [_row(name, values.num_classes) for name in _names()]
     if values.json:
-        print(json.dumps({"models": rows, "notes": _notes(rows)}, indent=1))
+        say_json({"models": rows, "notes": _notes(rows)}, 1)
     else:
         _print(rows)
     return 0
@@ -60,7 +60,7 @@ def _row(name: str, num_classes: int) -> dict[str, Any]:
 
 
 def _paper() -> dict[str, dict[str, str]]:
-    with PAPER.open(newline="") as file:
+    with PAPER.open(newline="", encoding="utf-8") as file:
         return {row["model"]: row for row in csv.DictReader(file)}
 
 
@@ -84,7 +84,7 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
                 f"{row['name']}: the paper says {row['paper']['gflops']} GFLOPs, the published "
                 f"definition comes to {_gflops(row):.1f} (twice its multiply-adds)"
             )
-    with PAPER.open(newline="") as file:
+    with PAPER.open(newline="", encoding="utf-8") as file:
         stated_by = [
             (r["model"], float(r["gflops"])) for r in csv.DictReader(file) if r["table"] == "tvn"
         ]
@@ -104,27 +104,22 @@ def _notes(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from tvn_cli.screen.table import add_row, show, table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("\nnet", no_wrap=True)
-    headings = ("frames,\nstride", "\nsize", "\nparameters", "multiply-\nadds")
-    paper_headings = ("paper:\nGFLOPs", "CPU\nms", "GPU\nms", "MiT\ntop-1 %", "Charades\nmAP %")
-    for heading in headings + paper_headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    headings = ("\nnet", "frames,\nstride", "\nsize", "\nparameters", "multiply-\nadds")
+    of_the_paper = ("paper:\nGFLOPs", "CPU\nms", "GPU\nms", "MiT\ntop-1 %", "Charades\nmAP %")
+    shown = table(*headings, *of_the_paper)
     fields = ("gflops", "runtime_cpu_ms", "runtime_gpu_ms", "mit_top1_percent")
     for row in rows:
         paper = row["paper"] or {}
-        table.add_row(
+        add_row(
+            shown,
             row["name"],
             f"{row['frames']}, {row['frame_stride']}",
-            str(row["image_size"]),
+            row["image_size"],
             f"{row['parameters']:,}",
             f"{row['multiply_adds'] / 1e9:.1f} G",
             *(paper.get(key) or "–" for key in (*fields, "charades_map_scratch")),
         )
-    console = Console(soft_wrap=True)
-    console.print(table)
-    for note in _notes(rows):
-        console.print(f"- {note}", highlight=False)
+    show(shown)
+    say(*(f"- {note}" for note in _notes(rows)))

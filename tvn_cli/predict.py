@@ -1,7 +1,5 @@
 """`tvn predict`: what a trained net says of videos."""
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from port.errors import InputError
+from tvn_cli.screen.say import complain, say, say_json
 
 if TYPE_CHECKING:
     from train.predict import Classifier, Timeline
@@ -54,7 +53,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         except InputError as error:
             if len(arguments) == 1:
                 raise
-            print(f"tvn: {error}", file=sys.stderr)
+            complain(str(error))
             status = 2
     return status
 
@@ -106,7 +105,7 @@ def _predict(values: flags.FlagValues, classifier: "Classifier", path: Path) -> 
             for start, end, name, probability in course.segments()
         ]
     if values.json:
-        print(json.dumps(answer), flush=True)
+        say_json(answer)
     else:
         _print(answer)
     if course is not None:
@@ -128,24 +127,21 @@ def _write(values: flags.FlagValues, course: "Timeline", path: Path) -> None:
         frames = write_annotated(course, path, Path(values.annotate))
         told.append(f"{values.annotate}: {frames} frames written")
     if not values.json:
-        print("\n".join(told))
+        say(*told)
 
 
 def _print(answer: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    table.add_column("class")
-    table.add_column("probability", justify="right")
-    table.add_column("")
+    from tvn_cli.screen.table import add_row, show, table
+
+    shown = table("class", "probability", "")
+    shown.columns[-1].justify = "left"
     for row in answer["top"]:
         bar = Text("█" * round(20 * row["probability"]), "blue")
-        table.add_row(Text(row["class"]), f"{row['probability']:.4f}", bar)
-    console = Console()
-    console.print(Text(answer["video"], "bold"), soft_wrap=True)
-    console.print(table)
+        add_row(shown, row["class"], f"{row['probability']:.4f}", bar)
+    say(answer["video"])
+    show(shown)
     for segment in answer.get("timeline", []):
         span = f"{segment['start']:8.2f} to {segment['end']:7.2f} s"
-        print(f"{span}  {segment['class']}  {segment['probability']:.2f}")
+        say(f"{span}  {segment['class']}  {segment['probability']:.2f}")

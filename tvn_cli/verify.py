@@ -12,6 +12,7 @@ from absl import flags
 
 from port.errors import InputError
 from tvn_cli.main import no_arguments, required
+from tvn_cli.screen.say import say
 
 if TYPE_CHECKING:
     from port.model import TinyVideoNet
@@ -87,7 +88,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 
         outcomes = {"inference": replace(report, further={}), **report.further}
         parts = (subject.genotype, subject.variables, values.level, outcomes)
-        print(f"{write_certificate(values.weights, *parts)}: written")
+        say(f"{write_certificate(values.weights, *parts)}: written")
     return 0 if report.passed else 1
 
 
@@ -106,7 +107,7 @@ def _verify_own(values: flags.FlagValues) -> int:
     outputs = _writable_outputs(values)
     spec = load_spec(values.spec)
     if values.review:
-        print("\n".join([*table(spec.about), *summary(spec.about)]))
+        say(*table(spec.about), *summary(spec.about))
         return 0
     if values.level == "full":
         raise InputError("--level=full does not go with --spec; there is --level=training")
@@ -117,7 +118,7 @@ def _verify_own(values: flags.FlagValues) -> int:
         )
     report = run_with_progress(spec, lambda watch: verify(spec, watch=watch))
     print_taps(report.taps)
-    print("\n".join(summary(report.about)))
+    say(*summary(report.about))
     print_verdict(report)
     report = _explained(spec, report)
     if trains and spec.training is not None:
@@ -126,7 +127,7 @@ def _verify_own(values: flags.FlagValues) -> int:
         if not trained.passed:
             trained = replace(trained, diagnosis=diagnose_own_training(steps))
         for line in failing_values(trained):
-            print(line)
+            say(line)
         print_verdict(trained)
         _print_why(trained)
         report = replace(report, further={"training": trained})
@@ -240,7 +241,7 @@ def _run(subject: "Subject", level: str, also: Sequence[str]) -> "Report":
         outcomes, skipped = _judge_further(subject, judges, report.passed)
     if also and not report.passed:
         skipped |= dict.fromkeys(also, "the port itself failed")
-        print(f"not judged, since the port itself failed: {', '.join(also)}")
+        say(f"not judged, since the port itself failed: {', '.join(also)}")
     for name in also if report.passed else ():
         outcomes[name] = _judge(name, spec)
         print_verdict(outcomes[name])
@@ -261,7 +262,7 @@ def _judge_further(
             outcome = judge()
         except InputError as error:
             skipped[name] = str(error)
-            print(f"not judged: {name}: {error}")
+            say(f"not judged: {name}: {error}")
             continue
         print_verdict(outcome)
         outcomes[name] = explained(subject, outcome) if explains else outcome

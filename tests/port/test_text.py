@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
-from port.text import LONGEST_NAME, plottable, visible, visible_line, visible_lines
-from tests.hostile import HOSTILE, harmless
+from port.text import LONGEST_NAME, plottable, visible, visible_line
+from tests.hostile import HOSTILE
 
 # `st.text()` leaves surrogates out.
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -27,14 +27,6 @@ def test_what_is_shown_is_one_printable_line_of_bounded_length(text: str, limit:
 def test_what_is_printable_and_short_stays(text: str) -> None:
     plain = "".join(c for c in text if c.isprintable())
     assert visible(plain) == plain
-    assert visible_lines(f"{plain}\n\t{plain}") == f"{plain}\n\t{plain}"
-
-
-@given(ANYTHING)
-def test_lines_stay_lines(text: str) -> None:
-    shown = visible_lines(text)
-    assert shown.count("\n") == text.count("\n")
-    assert harmless(shown)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from port.text import visible
 from verify.measure.summary import Summary
 
 
@@ -19,10 +20,11 @@ def print_summary(summary: Summary) -> None:
     console.print(_criteria(summary))
     console.print(_bars(summary))
     for row in [r for r in summary.wrong if not r["first"]][:20]:
-        console.print(Text(f"missed: {row['fault']} in {row['case']}, {row['tap']}", "bold red"))
+        said = f"missed: {row['fault']} in {row['case']}, {row['tap']}"
+        console.print(Text(visible(said), "bold red"))
     for row in [r for r in summary.variants if not r["passed"]][:20]:
         said = f"{row['case']}, {row['variant']}, {row['clips']}: {row['first']}, {row['reason']}"
-        console.print(Text(f"false alarm: {said}", "bold red"))
+        console.print(Text(visible(f"false alarm: {said}"), "bold red"))
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -155,4 +155,4 @@ def _logits(spec: PortSpec) -> tuple[Any, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_in_this_process(all_cases()[sys.argv[1]]())))
+    sys.stdout.write(json.dumps(_in_this_process(all_cases()[sys.argv[1]]())) + "\n")

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from port.text import visible, visible_line
 from verify.diagnosis.diagnose import Diagnosis
 from verify.engine.inference import Watcher
 from verify.engine.trajectory import TrajectoryReport
@@ -22,10 +23,10 @@ def run_with_progress(spec: PortSpec, run: Callable[[Watcher], Report]) -> Repor
     """Run a verification with a progress bar; return its report."""
     total = sum(len(stage.taps) for stage in spec.stages)
     with progress_bar() as progress:
-        task = progress.add_task(spec.name, total=total)
+        task = progress.add_task(visible(spec.name), total=total)
 
         def watch(tap: TapReport) -> None:
-            progress.update(task, advance=1, description=tap.name)
+            progress.update(task, advance=1, description=visible(tap.name))
 
         return run(watch)
 
@@ -35,10 +36,12 @@ def train_with_progress(
 ) -> TrainingReport:
     """Run a comparison in training with a progress bar; return its report."""
     with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
+        task = progress.add_task(visible(name), total=None)
 
         def watch(done: int, total: int, what: str) -> None:
-            progress.update(task, completed=done, total=total, description=f"{name}, {what}")
+            progress.update(
+                task, completed=done, total=total, description=visible(f"{name}, {what}")
+            )
 
         return run(watch)
 
@@ -48,13 +51,13 @@ def follow_with_progress(
 ) -> TrajectoryReport:
     """Follow a trajectory with a progress bar; return its report."""
     with progress_bar() as progress:
-        task = progress.add_task(name, total=None)
+        task = progress.add_task(visible(name), total=None)
         return run(lambda done, total: progress.update(task, completed=done, total=total))
 
 
 def progress_bar() -> Progress:
     """A bar on standard error: what is done now, how many of how many, since when."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
 
 
@@ -77,8 +80,8 @@ def print_taps(taps: Sequence[TapReport]) -> None:
 def print_verdict(outcome: Outcome) -> None:
     """Print the outcome in one line."""
     word, colour = ("PASSED", "green") if outcome.passed else ("FAILED", "bold red")
-    text = Text(f"{word}: {outcome.summary}; {outcome.about.get('seconds')} s", colour)
-    Console().print(text, highlight=False, soft_wrap=True)
+    told = f"{word}: {outcome.summary}; {outcome.about.get('seconds')} s"
+    Console().print(Text(visible_line(told), colour), highlight=False, soft_wrap=True)
 
 
 def print_diagnosis(diagnosis: Diagnosis | TrainingDiagnosis) -> None:
@@ -86,14 +89,14 @@ def print_diagnosis(diagnosis: Diagnosis | TrainingDiagnosis) -> None:
     console = Console()
     console.print(Text("diagnosis", "bold"))
     for line in diagnosis.lines:
-        console.print(Text(f"  {line}"), soft_wrap=True)
+        console.print(Text(f"  {visible_line(line)}"), soft_wrap=True)
 
 
 def _cells(tap: TapReport) -> list[str | Text]:
     accumulated, alone = tap.accumulated, tap.isolated
-    verdict = Text("same", "green") if tap.passed else Text(tap.reason, "bold red")
+    verdict = Text("same", "green") if tap.passed else Text(visible_line(tap.reason), "bold red")
     return [
-        tap.name,
+        Text(visible(tap.name)),
         "×".join(map(str, tap.shape)),
         _share(accumulated.function if accumulated else None),
         _share(alone.function if alone else None),

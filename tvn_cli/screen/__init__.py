@@ -1,0 +1,1 @@
+"""How what a command has to say looks on a terminal."""

@@ -1,0 +1,32 @@
+"""Tables for the terminal: names as they are, no number ever cut."""
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from port.text import visible
+
+LONGEST = 60  # characters of a name on one line; what is longer goes on below
+
+
+def table(*headings: str, title: str | None = None) -> Table:
+    """A table whose first column holds names, and the others figures."""
+    made = Table(title=title, box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    made.title_justify, made.header_style = "left", "bold"
+    made.add_column(headings[0], max_width=LONGEST, overflow="fold")
+    for heading in headings[1:]:
+        made.add_column(heading, justify="right", no_wrap=True)
+    return made
+
+
+def add_row(made: Table, *cells: object) -> None:
+    """Add a row; what is no `Text` is shown as it is, though it looked like rich's markup."""
+    made.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in cells))
+
+
+def show(made: Table) -> None:
+    """Print it whole; rows wider than the terminal go on in its next line."""
+    console = Console()
+    needed = Measurement.get(console, console.options.update(max_width=10_000), made).maximum
+    Console(width=max(needed, 1)).print(made, soft_wrap=True)
