@@ -1,20 +1,15 @@
-"""Verifications in a process of their own, which gives all its memory back when it ends.
+"""What is run apart, in a process of its own: whole verifications, and one side in training."""
 
-TensorFlow keeps what it once allocated until its process ends: of a large net gigabytes, which
-what is compared next would come on top of.
-"""
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
-import multiprocessing
-import pickle
-from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
-
-from port.memory import keep_freed_memory
+from port.memory import give_back_freed_memory, keep_freed_memory
 from verify.engine.inference import Watcher, verify
-from verify.reports.report import Report, TapReport
-from verify.specs.spec import PortSpec
+from verify.engine.process import Answer, ProcessServer, Tell
+from verify.reports.report import Report
+from verify.specs.spec import Arrays, PortSpec
+from verify.specs.training_spec import TrainingBatch, TrainingRunner
 
 
 class Judge(Protocol):
@@ -26,11 +21,10 @@ class Judge(Protocol):
 
 
 class Apart:
-    """One process that verifies one spec after the other; the first of them starts it."""
+    """Verifies one spec after the other in one process; see `ProcessServer`."""
 
     def __init__(self) -> None:
-        self._process: BaseProcess | None = None
-        self._pipe: Connection | None = None
+        self._server = ProcessServer(_serve_verifications)
 
     def verify(self, spec: PortSpec, *, watch: Watcher, judge: Judge = verify) -> Report:
         """`judge(spec, watch=watch)`, elsewhere; `spec` must be one that can be pickled.
@@ -38,65 +32,41 @@ class Apart:
         Raises:
             RuntimeError: the process was ended; what fails in it is raised here as it is.
         """
-        if self._pipe is None:
-            self._start()
-        # As bytes: tensors would be handed over in shared memory, of which containers have little.
-        message = self._asked(spec.name, pickle.dumps((judge, spec)))
-        while isinstance(message, TapReport):
-            watch(message)
-            message = self._asked(spec.name)
-        if isinstance(message, Exception):
-            raise message
-        report: Report = message
+        report: Report = self._server.ask((judge, spec), what=f"verified {spec.name}", watch=watch)
         return report
-
-    def _asked(self, name: str, request: bytes | None = None) -> Any:
-        """The next message, after sending `request`, if any."""
-        assert self._pipe is not None and self._process is not None
-        try:
-            if request is not None:
-                self._pipe.send_bytes(request)
-            return self._pipe.recv()
-        except (EOFError, OSError):
-            process = self._process
-            self.close()
-            raise RuntimeError(
-                f"the process that verified {name} ended with status {process.exitcode}; if it was "
-                "killed, memory may have run out"
-            ) from None
 
     def close(self) -> None:
         """End the process; another verification starts another one."""
-        if self._pipe is not None and self._process is not None:
-            self._pipe.close()
-            self._process.join()
-        self._pipe = self._process = None
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
+        self._server.close()
 
 
-def _serve(pipe: Connection) -> None:
-    """For each spec send every tap's report, then the whole one, or what went wrong."""
+class TrainerApart:
+    """The `TrainingRunner` that `make()` makes, in one process; see `ProcessServer`."""
+
+    def __init__(self, make: Callable[[], TrainingRunner]) -> None:
+        give_back_freed_memory()
+        self._server = ProcessServer(partial(_serve_training, make))
+
+    def run(self, batch: TrainingBatch) -> Arrays:
+        """See `TrainingRunner`; what fails in the process is raised here."""
+        values: Arrays = self._server.ask(batch, what="trained one side")
+        return values
+
+    def close(self) -> None:
+        """End the process."""
+        self._server.close()
+
+
+def _serve_verifications() -> Answer:
     keep_freed_memory()
-    with suppress(EOFError, ConnectionError):  # the other end closes when it has no more
-        while True:
-            request = pipe.recv_bytes()
-            try:
-                judge, spec = pickle.loads(request)
-                pipe.send(judge(spec, watch=pipe.send))
-            except Exception as error:
-                pipe.send(_sendable(error))
+
+    def answer(request: tuple[Judge, PortSpec], tell: Tell) -> Report:
+        judge, spec = request
+        return judge(spec, watch=tell)
+
+    return answer
 
 
-def _sendable(error: Exception) -> Exception:
-    """The error, or its text where it holds what cannot be sent, such as part of a graph."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+def _serve_training(make: Callable[[], TrainingRunner]) -> Answer:
+    runner = make()
+    return lambda batch, tell: runner.run(batch)

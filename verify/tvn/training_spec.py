@@ -14,7 +14,7 @@ from port.errors import InputError
 from port.genotype import Genotype
 from port.model import COLOURS, TinyVideoNet
 from port.weights import Weights
-from verify.engine.isolated import IsolatedTrainer
+from verify.engine.apart import TrainerApart
 from verify.engine.trajectory import TrajectorySpec
 from verify.numerics.probes import probe_variables, probe_video
 from verify.runners.pytorch_training import MakeOptimizer, TorchTrainer
@@ -71,7 +71,7 @@ def tvn_training_spec(
         keep_probability: the original's, where dropout is on.
         max_pool_predictions: which head, where `net` is None.
         isolated: run the original in processes of its own, so that its memory and the port's are
-            never needed at once; see `IsolatedTrainer`.
+            never needed at once; see `TrainerApart`.
         about: more for the report.
 
     Raises:
@@ -221,7 +221,7 @@ def _original(
     precision: str,
 ) -> TrainingRunner:
     make = partial(TensorFlowTrainer, variables, precision, loss=loss, **options)
-    return IsolatedTrainer(make) if isolated else make()
+    return TrainerApart(make) if isolated else make()
 
 
 def value_names(net: TinyVideoNet) -> list[str]:

@@ -49,20 +49,6 @@ def test_its_end_is_noticed_and_another_starts(elsewhere: Apart) -> None:
     assert elsewhere.verify(spec, watch=lambda tap: None).passed
 
 
-def test_an_error_that_cannot_be_sent_is_told_in_words(elsewhere: Apart) -> None:
-    with pytest.raises(RuntimeError, match="_UnsendableError: no graph goes through a pipe"):
-        elsewhere.verify(replace(tvn_spec(EVERY_LAYER), port=_unsendable), watch=lambda tap: None)
-
-
-class _UnsendableError(Exception):
-    def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a graph")
-
-
-def _unsendable(precision: str) -> object:
-    raise _UnsendableError("no graph goes through a pipe")
-
-
 def _killed(precision: str) -> object:
     os.kill(os.getpid(), signal.SIGKILL)
     return create_model

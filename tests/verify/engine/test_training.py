@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,10 +15,11 @@ from port.errors import InputError
 from port.weights import Weights
 from tests import recipe
 from tests.verify.nets import EVERY_LAYER
-from verify.engine.isolated import IsolatedTrainer
+from verify.engine.apart import TrainerApart
 from verify.engine.training import training
 from verify.measure.cases import random_case
 from verify.measure.training_mutants import Recorded
+from verify.numerics.compare import difference
 from verify.runners.pytorch_training import TorchTrainer
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import TrainingBatch, TrainingSpec
@@ -163,23 +164,16 @@ class _Broken(TorchTrainer):
         return values
 
 
-def test_what_fails_in_an_isolated_process_is_raised(spec: TrainingSpec) -> None:
-    isolated = IsolatedTrainer(_refuse)
-    with pytest.raises(ArithmeticError, match="no"):
-        isolated.run(spec.batches[0])
-    isolated.close()
-    isolated = IsolatedTrainer(_vanish)
-    with pytest.raises(RuntimeError, match="status 3"):
-        isolated.run(spec.batches[0])
-    isolated.close()
-
-
-def _refuse() -> TorchTrainer:
-    raise ArithmeticError("no")
-
-
-def _vanish() -> TorchTrainer:
-    os._exit(3)
+def test_a_side_apart_computes_what_it_computes_here(net: TinyVideoNet, spec: TrainingSpec) -> None:
+    apart = TrainerApart(partial(TorchTrainer, net, "float64"))
+    there = [apart.run(batch) for batch in spec.batches]
+    apart.close()
+    for batch, values in zip(spec.batches, there, strict=True):
+        here = TorchTrainer(net, "float64").run(batch)
+        assert here.keys() == values.keys()
+        for name, value in here.items():
+            # Not to the bit: threads are not as many there.
+            assert difference(values[name], value).relative < 1e-9, name
 
 
 def test_a_net_whose_logits_are_not_one_row_a_clip_is_refused() -> None:
