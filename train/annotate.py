@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from port.errors import InputError
-from train.data.decoding import Undecodable, frame_rate, open_video, read_all
+from train.data.container import Undecodable, open_video
+from train.data.decoding import frame_rate, read_all
 from train.data.encoding import write_video
 from train.data.videos import shown
 from train.predict import Timeline

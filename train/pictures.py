@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from port.atomic import writing
-from train.data.decoding import Undecodable, read_frames
+from train.data.container import Undecodable
+from train.data.decoding import read_frames
 from train.data.videos import shown
 from train.logs import read_metrics
 from train.results import Results

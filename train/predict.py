@@ -13,7 +13,8 @@ from port.errors import InputError
 from port.model import TinyVideoNet
 from port.weights import load_weights
 from train.data.clips import Batch, TestClips, collate
-from train.data.decoding import Undecodable, read_all
+from train.data.container import Undecodable
+from train.data.decoding import read_all
 from train.data.transform import CROPS, prepare
 from train.data.videos import Video, shown
 

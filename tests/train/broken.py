@@ -18,7 +18,7 @@ HOPELESS = {
     "cut.mp4": "Invalid data",
     "sound only.avi": "no video stream",
     "dangling.avi": "a link to nothing",
-    "pipe.avi": "no regular file",
+    "pipe.avi": "a pipe",
     "absent.avi": "no such file",
 }
 # What frames can be had of, by how many.

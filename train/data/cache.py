@@ -16,8 +16,9 @@ from pathlib import Path
 
 from port.atomic import write_text
 from port.errors import InputError
-from train.data.decoding import Undecodable, frame_rate, open_video, read_all
-from train.data.encoding import write_video
+from train.data.container import Undecodable, open_video
+from train.data.decoding import frame_rate, read_all
+from train.data.encoding import Unencodable, write_video
 from train.data.videos import COLUMNS, LISTING, OFFICIAL_LISTS, Video, VideoSet, shown
 
 SETTINGS = "cache.json"
@@ -73,6 +74,8 @@ def write_cache(
             _transcode(video.path, target, short_side, quality)
         except Undecodable as error:
             failed.append(f"{shown(video.path)}: {error}")
+        except Unencodable as error:
+            failed.append(f"{shown(video.path)}: cannot be copied: {error}")
         return True
 
     written = 0

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from train.data.decoding import Undecodable, decode, frame_rate, open_video
+from train.data.container import Undecodable, open_video
+from train.data.decoding import decode, frame_rate
 from train.data.videos import Video, VideoSet, shown
 
 

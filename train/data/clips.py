@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from port.errors import InputError
-from train.data.decoding import Undecodable, read_frames
+from train.data.container import Undecodable
+from train.data.decoding import read_frames
 from train.data.videos import Video, shown
 
 BLACK = 16  # pixels a side of what stands for a test video that cannot be decoded

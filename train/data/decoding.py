@@ -7,9 +7,9 @@ where frame i is the i-th that comes out.
 
 import threading
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 
 import av
@@ -19,14 +19,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from train.data.container import LARGEST, Undecodable, check_size, open_video
+
 # Containers whose timestamps tell a frame's place. The others are decoded from the start.
 SEEKABLE = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+# Frames a second that a file may say it has, from one in an hour on; and what others are taken for.
+LEAST_RATE, MOST_RATE, UNKNOWN_RATE = Fraction(1, 3600), Fraction(10_000), Fraction(30)
 NOTHING = "not one frame can be decoded"
 _per_thread = threading.local()
-
-
-class Undecodable(Exception):  # noqa: N818  # says what the file is
-    """A file of which no frame can be had; the message says why."""
 
 
 def read_frames(path: Path, wanted: Callable[[int], Sequence[int]]) -> np.ndarray:
@@ -42,10 +42,10 @@ def read_frames(path: Path, wanted: Callable[[int], Sequence[int]]) -> np.ndarra
         RGB `[T, H, W, 3]`, uint8, T as many as `wanted` asked for.
 
     Raises:
-        Undecodable: not one frame can be decoded.
+        Undecodable: not one frame can be decoded, or they are too large or too narrow.
     """
     with open_video(path) as (container, stream):
-        times = _frame_times(container, stream)
+        times = _frame_times(container, stream) or None
         count = len(times) if times else stream.frames
         indices = wanted(max(count, 1))
         exact = count == 0 or _looped(indices)  # whether the number matters beyond the last index
@@ -60,65 +60,52 @@ def read_frames(path: Path, wanted: Callable[[int], Sequence[int]]) -> np.ndarra
     return np.stack([pictures[index] for index in indices])
 
 
-@contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A file and its first video stream, decoded by one thread.
-
-    Raises:
-        Undecodable: there is no such file or no video in it; also in place of what the decoder
-            raises while the file is open.
-    """
-    try:
-        # A pipe would be waited for; a folder or a link to nothing has no better message.
-        if not path.is_file():
-            raise Undecodable(_absence(path))
-        with av.open(
-            # A file, whatever its name looks like; and a playlist in it reaches no network.
-            f"file:{path}",
-            mode="r",
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "file"},
-        ) as container:
-            if not container.streams.video:
-                raise Undecodable("no video stream")
-            stream = container.streams.video[0]
-            if stream.codec_context is None:
-                raise Undecodable("no decoder for its video")
-            stream.codec_context.thread_count = 1
-            yield container, stream
-    except (av.FFmpegError, OSError) as error:
-        raise Undecodable(getattr(error, "strerror", None) or str(error)) from None
-
-
 def decode(
     container: InputContainer, stream: VideoStream, only: Container[int | None] | None = None
 ) -> Iterator[VideoFrame]:
     """All frames from where the file stands, without those that are damaged.
 
     `only`: the time stamps of the packets to decode, for a codec whose frames stand by themselves.
+
+    Raises:
+        Undecodable: a frame is too large or too narrow.
     """
+    refused, came = False, False
     for packet in container.demux(stream):
         if only is not None and packet.pts not in only:
             continue
         try:
-            yield from packet.decode()
+            frames = packet.decode()
         except av.error.InvalidDataError:
             continue
+        except av.error.ArgumentError:  # what is said of a frame that would be too large
+            refused = True
+            continue
+        for frame in frames:
+            came = True
+            check_size(frame.width, frame.height)
+            yield frame
+    if refused and not came:
+        raise Undecodable(f"{NOTHING}; they are damaged, or larger than {LARGEST}")
 
 
-def as_rgb(frame: VideoFrame, width: int | None = None, height: int | None = None) -> np.ndarray:
-    """A frame as RGB `[H, W, 3]`, uint8, upright; scaled where a size is given."""
+def as_rgb(frame: VideoFrame, size: tuple[int, int] | None = None) -> np.ndarray:
+    """A frame as RGB `[H, W, 3]`, uint8, upright; scaled to `size`, its width and height then."""
     # Kept, since building one costs as much as using it. One thread, since threads of its own do
     # not come along when a worker is forked, and it would wait for them without end.
     if not hasattr(_per_thread, "reformatter"):
         _per_thread.reformatter = VideoReformatter()
     reformatter: VideoReformatter = _per_thread.reformatter
+    turns = frame.rotation // 90
+    width, height = (size[::-1] if turns % 2 else size) if size else (None, None)
     picture = reformatter.reformat(frame, width, height, "rgb24", threads=1).to_ndarray()
-    return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
+    return np.rot90(picture, turns) if turns else picture
 
 
 def read_all(path: Path, short_side: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
     """Every frame from the first on: its time after the first, in seconds, and RGB `[H, W, 3]`.
+
+    All have the size of the first one, though sizes may change within a file.
 
     `short_side`: what frames are scaled down to, where they are larger.
 
@@ -126,30 +113,34 @@ def read_all(path: Path, short_side: int | None = None) -> Iterator[tuple[float,
         Undecodable: not one frame can be decoded.
     """
     began: float | None = None
+    size: tuple[int, int] | None = None
     with open_video(path) as (container, stream):
         rate = frame_rate(stream)
         stamped = container.format.name != "avi"  # AVI numbers its chunks, in order of coding
         for index, frame in enumerate(decode(container, stream)):
-            time = frame.time if stamped and frame.time is not None else float(index / rate)
+            time = frame.time if stamped else None
+            if time is None or not isfinite(time):  # of a time base of nothing it is infinite
+                time = float(index / rate)
             began = time if began is None else began
-            share = 1.0 if short_side is None else short_side / min(frame.width, frame.height)
-            size = (
-                round(side * share) if share < 1 else side for side in (frame.width, frame.height)
-            )
-            yield time - began, as_rgb(frame, *size)
+            size = size or _shown_size(frame, short_side)
+            yield time - began, as_rgb(frame, size)
     if began is None:
         raise Undecodable(NOTHING)
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """Frames a second as the file says, or 30 where it says nothing."""
-    return (stream.average_rate or stream.guessed_rate or Fraction(30)).limit_denominator(1001)
+    """Frames a second as the file says, or 30 where it says nothing that can be."""
+    rate = stream.average_rate or stream.guessed_rate or UNKNOWN_RATE
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        return UNKNOWN_RATE
+    return rate.limit_denominator(1001) or rate  # of less than 1 in 2000 seconds nothing is left
 
 
-def _absence(path: Path) -> str:
-    if path.exists():
-        return "no regular file"
-    return "a link to nothing" if path.is_symlink() else "no such file"
+def _shown_size(frame: VideoFrame, short_side: int | None) -> tuple[int, int]:
+    """Width and height of a frame as it is shown, upright; scaled down to a short side."""
+    share = 1.0 if short_side is None else min(1.0, short_side / min(frame.width, frame.height))
+    width, height = round(frame.width * share), round(frame.height * share)
+    return (height, width) if frame.rotation // 90 % 2 else (width, height)
 
 
 def _frame_times(container: InputContainer, stream: VideoStream) -> list[int] | None:
@@ -162,10 +153,12 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> list[int] | 
         if len(stream.index_entries) < stream.frames:
             return None  # the file was cut, and its index with it
         return [entry.timestamp for entry in stream.index_entries if entry.size]
-    packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
-    stamps = [packet.pts for packet in packets if packet.pts is not None]
-    sound = packets and packets[0].is_keyframe and len(set(stamps)) == len(packets)
-    return sorted(stamps) if sound else None
+    # Of each packet its stamp alone, or the whole file would be in memory.
+    packets = (p for p in container.demux(stream) if p.size and not p.is_discard)
+    stamps = [(packet.pts, packet.is_keyframe) for packet in packets]
+    known = {stamp for stamp, _ in stamps if stamp is not None}
+    sound = stamps and stamps[0][1] and len(known) == len(stamps)
+    return sorted(known) if sound else None
 
 
 def _by_seeking(
@@ -221,8 +214,5 @@ def _keep(
     """Convert the frame if it is wanted; all to the size of the first."""
     if index in indices:
         first = next(iter(pictures.values()), None)
-        picture = as_rgb(frame)
-        if first is not None and picture.shape != first.shape:
-            height, width = first.shape[:2]
-            picture = as_rgb(frame, *((height, width) if frame.rotation % 180 else (width, height)))
-        pictures[index] = picture
+        size = _shown_size(frame, None) if first is None else (first.shape[1], first.shape[0])
+        pictures[index] = as_rgb(frame, size)

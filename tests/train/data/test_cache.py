@@ -12,7 +12,8 @@ from tests.train.broken import HOPELESS, write_hopeless
 from tests.train.data.test_videos import rows, ucf101
 from tests.train.media import RECIPES, all_frames, encode
 from train.data.cache import write_cache
-from train.data.decoding import open_video, read_frames
+from train.data.container import open_video
+from train.data.decoding import read_frames
 from train.data.splits import split
 from train.data.videos import VideoSet, read_videos
 

@@ -69,4 +69,4 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     videos = read_videos(tmp_path)
     with unreadable(locked):
         report = check_videos(videos)
-    assert report.summary()["unreadable"] == {"A/b.avi": "Permission denied"}
+    assert report.summary()["unreadable"] == {"A/b.avi": "cannot be read (Permission denied)"}

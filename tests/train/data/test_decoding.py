@@ -20,7 +20,8 @@ from tests.train.media import (
     real_clip_files,
     real_clips,
 )
-from train.data.decoding import Undecodable, open_video, read_all, read_frames
+from train.data.container import Undecodable, open_video
+from train.data.decoding import read_all, read_frames
 
 LOSSLESS = Recipe(".mkv", "ffv1", pixel_format="bgr0")
 

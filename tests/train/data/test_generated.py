@@ -8,7 +8,8 @@ import pytest
 
 from port.errors import InputError
 from tests.train.media import all_frames
-from train.data.decoding import open_video, read_frames
+from train.data.container import open_video
+from train.data.decoding import read_frames
 from train.data.generated import LOOKS, write_generated
 from train.data.splits import split
 from train.data.videos import Video, VideoSet, read_videos
