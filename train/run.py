@@ -29,7 +29,6 @@ from train.data.splits import Split
 from train.data.videos import VideoSet
 
 SCHEMA = "tvn-run/1"
-WEIGHTS = ("last", "best")
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _classify(checkpoint: Path, weights: Path) -> None:
     import port
     from port.convert.convert_weights import read_variables
     from verify.numerics.probes import probe_video
-    from verify.runners.tensorflow import import_original
+    from verify.tvn.original import import_original
 
     genotype = port.Genotype.load(MODEL)
     clip = genotype.clip

@@ -138,11 +138,12 @@ def _verify_own(values: flags.FlagValues) -> int:
 def _explained(spec: "PortSpec", report: "Report", right: "TinyVideoNet | None" = None) -> "Report":
     """With why it failed, if it did."""
     from verify.diagnosis.diagnose import diagnose
+    from verify.tvn.search_faults import search_faults
     from verify.tvn.table import print_diagnosis
 
     if report.passed:
         return report
-    diagnosis = diagnose(spec, report, right)
+    diagnosis = diagnose(spec, report, search_faults(right) if right else None)
     print_diagnosis(diagnosis)
     return replace(report, diagnosis=diagnosis)
 

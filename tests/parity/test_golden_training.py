@@ -14,10 +14,10 @@ import pytest
 from port import Genotype
 from tests import recipe
 from tests.parity.sides import build_port
-from verify.runners.pytorch_training import TorchTrainer
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import LOGITS, LOSS, TrainingBatch, gradient_of
 from verify.tvn.original_training import TensorFlowTrainer
+from verify.tvn.port_training import TorchTrainer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CLASSES = 50

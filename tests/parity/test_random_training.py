@@ -20,9 +20,9 @@ from tests import recipe
 from tests.strategies import Case, cases
 from verify.engine.training import CANCELLED, GRADIENT
 from verify.reports.training_report import FORWARD_BOUND, GRADIENT_BOUND
-from verify.runners.pytorch_training import TorchTrainer
 from verify.specs.spec import Arrays
 from verify.tvn.original_training import TensorFlowTrainer
+from verify.tvn.port_training import TorchTrainer
 from verify.tvn.training_spec import training_batch, value_names
 
 # Small nets can be degenerate: batch norm over two elements, or over equal ones, amplifies

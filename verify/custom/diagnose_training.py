@@ -16,14 +16,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from verify.custom.training_sides import ModuleTrainer
 from verify.diagnosis.cause import UNEXPLAINED, WORTH_NAMING, Cause, Repair, explained_share
-from verify.diagnosis.fault import Site, behaves, with_values
+from verify.diagnosis.fault import Site, behaves, trained, with_values
+from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 from verify.engine.training import largest_gradient, unit_of
 from verify.numerics.compare import difference
 from verify.reports.training_report import bound_of
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import TrainingBatch, TrainingSpec, gradient_of
-from verify.tvn.diagnose_training import TrainingDiagnosis
-from verify.tvn.training_faults import trained
 
 MEAN, VARIANCE = "running_mean", "running_var"
 # Numbers that are one but for rounding, as shares.
@@ -73,11 +72,11 @@ def _diagnosed(
 
 def _differing(spec: TrainingSpec, truth: Arrays, found: Arrays) -> list[str]:
     """The values that differ, measured as `verify.engine.training` does."""
-    largest = largest_gradient(truth)
+    largest = largest_gradient(spec, truth)
 
     def agrees(name: str) -> bool:
         error = difference(found[name], truth[name])
-        return error.maximum <= bound_of(name) * unit_of(name, error.scale, largest)
+        return error.maximum <= bound_of(name) * unit_of(spec, name, error.scale, largest)
 
     return [name for name in spec.values if name not in found or not agrees(name)]
 

@@ -51,7 +51,7 @@ class GraphModel:
         self.notes: list[str] = []
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
-        """See `Original`."""
+        """See `AnyOriginal`."""
         runner = self.runner("float64", tuple(inputs))
         read = {name for layer in self._layers.values() for name in layer.reads}
         names = [*self._layers, OUTPUT]
@@ -67,11 +67,11 @@ class GraphModel:
         return [*calls, Call(OUTPUT, (), (), values[self._frozen.output])]
 
     def trainer(self, precision: str) -> TrainingRunner:
-        """See `Original`."""
+        """See `AnyOriginal`."""
         raise InputError("a frozen graph cannot be trained")
 
     def runner(self, precision: str, inputs: Sequence[str]) -> "GraphRunner":
-        """See `Original`."""
+        """See `AnyOriginal`."""
         tf = import_tensorflow()
         graph_def = tf.compat.v1.GraphDef()
         graph_def.CopyFrom(self._frozen.graph_def)

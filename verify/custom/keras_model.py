@@ -60,7 +60,7 @@ class KerasModel:
             self.variables = probe_weights(self.variables, seed, _depthwise_kernels(layers))
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
-        """See `Original`."""
+        """See `AnyOriginal`."""
         model = self.model("float64")
         layers = self._layers(model)
         names = {id(layer): tuple(own_variables(path, layer)) for path, layer in layers.items()}
@@ -79,12 +79,12 @@ class KerasModel:
         return [*calls, Call(OUTPUT, (), (), output)]
 
     def runner(self, precision: str, inputs: Sequence[str]) -> "KerasRunner":
-        """See `Original`."""
+        """See `AnyOriginal`."""
         model = self.model(precision)
         return KerasRunner(self._layers(model), partial(_run, model), inputs)
 
     def trainer(self, precision: str) -> KerasTrainer:
-        """See `Original`."""
+        """See `AnyOriginal`."""
         model = self.model(precision)
         return KerasTrainer(model, self._layers(model))
 

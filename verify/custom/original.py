@@ -27,7 +27,7 @@ class Call:
     value: np.ndarray
 
 
-class Original(Protocol):
+class AnyOriginal(Protocol):
     """An original, in whatever form it comes."""
 
     @property

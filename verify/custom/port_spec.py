@@ -13,7 +13,7 @@ from port.errors import InputError
 from verify.custom.correspondence import Correspondence, settle
 from verify.custom.layouts import Layout
 from verify.custom.matching import Given, follow, likely_layout
-from verify.custom.original import OUTPUT, Call, Original
+from verify.custom.original import OUTPUT, AnyOriginal, Call
 from verify.custom.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.training_sides import Sides, training_spec
 from verify.custom.weights import differing, load, rows_of_table
@@ -27,7 +27,7 @@ Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, Tensor]]
 
 def port_spec(
     name: str,
-    original: Original,
+    original: AnyOriginal,
     port: nn.Module,
     inputs: np.ndarray | Mapping[str, np.ndarray],
     *,

@@ -97,13 +97,13 @@ class ModulePort:
     forward: Forward = forward
     stopped: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, precision: str) -> "ModuleRunner":
+    def __call__(self, precision: str) -> "ModulePortRunner":
         """A runner in `float64` or `float32`."""
-        return ModuleRunner(self, precision)
+        return ModulePortRunner(self, precision)
 
 
-class ModuleRunner:
-    """Runs a copy of a port in one precision; see `PortRunner`."""
+class ModulePortRunner:
+    """Runs a copy of a port in one precision; see `verify.specs.spec.ModuleRunner`."""
 
     def __init__(self, port: ModulePort, precision: str) -> None:
         self._port, self._dtype = port, getattr(torch, precision)
@@ -119,12 +119,12 @@ class ModuleRunner:
         self._run(stage, seen, see, {tap: seen[tap] for tap in stage.taps if tap != OUTPUT})
 
     def module(self, tap: str) -> nn.Module:
-        """See `verify.diagnosis.layer_view.ModuleRunner`; the whole port for its output."""
+        """See `verify.specs.spec.ModuleRunner`; the whole port for its output."""
         place = self._port.places.get(tap)
         return self._module.get_submodule(path_of(place.module) if place else "")
 
     def to_original(self, tap: str, output: Tensor) -> np.ndarray:
-        """See `verify.diagnosis.layer_view.ModuleRunner`."""
+        """See `verify.specs.spec.ModuleRunner`."""
         return to_original(output, self._port.places[tap].layout)
 
     def close(self) -> None:

@@ -71,6 +71,7 @@ def training_spec(
         original=sides.trainer,
         port=partial(ModuleTrainer, sides, stopped),
         batches=steps,
+        input_gradient=INPUT_GRADIENT,
         about={
             "loss": "sum of weighted outputs",
             "dropout": "off on both sides",

@@ -1,32 +1,31 @@
 """Why a port fails: is it a bug or rounding, in which layers, which mistakes, and is that all.
 
-Two ways lead to a mistake's name. Where there is a right layer to compare with, as for Tiny Video
-Networks whose own module passes, mistakes of the catalogue are planted in it until it computes
-what the wrong one does (`verify.tvn.diagnose_faults`). Where there is none, as in anybody's port,
-the wrong layer is changed until it computes what the original does (`try_repairs`).
+Two ways lead to a mistake's name. Who knows more of a port than that it differs gives a search of
+his own: with a right layer to compare with, known mistakes can be planted in it until it computes
+what the wrong one does. Where there is none, or it finds nothing, as in anybody's port, the wrong
+layer is changed until it computes what the original does (`try_repairs`).
 """
 
-import copy
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from port.errors import InputError
-from port.model import TinyVideoNet
 from verify.diagnosis.amplification import Amplification, amplification, steepest
 from verify.diagnosis.cause import UNEXPLAINED, Cause
 from verify.diagnosis.fault import Plant, Site
-from verify.diagnosis.layer_view import ModuleRunner, layer_view
+from verify.diagnosis.layer_view import layer_view
 from verify.diagnosis.try_repairs import mending
 from verify.engine.inference import verify
 from verify.reports.report import Report, TapReport
-from verify.specs.spec import PortRunner, PortSpec
-from verify.tvn.diagnose_faults import Suspect
-from verify.tvn.spec import TvnPort
+from verify.specs.spec import ModuleRunner, PortRunner, PortSpec
 
 # Wrong layers that are looked into; those behind may follow from them.
 MOST_LAYERS = 5
+# Of a port and the layers that are wrong by themselves, the causes, and whether with them mended
+# nothing is wrong any more; None where that was not tried.
+Found = tuple[list[Cause], bool | None]
+Search = Callable[[PortSpec, Sequence[TapReport]], Found]
 
 
 @dataclass(frozen=True)
@@ -78,19 +77,19 @@ class Diagnosis:
         }
 
 
-def diagnose(spec: PortSpec, report: Report, right: TinyVideoNet | None = None) -> Diagnosis:
+def diagnose(spec: PortSpec, report: Report, search: Search | None = None) -> Diagnosis:
     """Find out why `report` is not one that passed.
 
     Args:
         spec: what was compared.
         report: what came of it.
-        right: for a Tiny Video Network, the port as it should be, with the original's weights.
+        search: for causes, before repairs are tried; such as one among known mistakes.
     """
     failing = [tap for tap in report.taps if _is_wrong_itself(tap)]
     kinds = {tap.name: _kind(tap) for tap in failing[:MOST_LAYERS]}
     causes, confirmed = list[Cause](), None
-    if failing and right is not None and isinstance(spec.port, TvnPort):
-        causes, confirmed = _by_faults(spec, failing, right)
+    if failing and search is not None:
+        causes, confirmed = search(spec, failing)
     if not any(cause.name != UNEXPLAINED for cause in causes) and spec.isolates:
         mended, passed = _by_repairs(spec, list(kinds))
         causes, confirmed = (mended, passed) if mended else (causes, None)
@@ -126,30 +125,7 @@ def _unexplained(wrong: Sequence[TapReport], causes: Sequence[Cause]) -> list[Ca
     ]
 
 
-def _by_faults(
-    spec: PortSpec, failing: Sequence[TapReport], right: TinyVideoNet
-) -> tuple[list[Cause], bool | None]:
-    """Mistakes planted in the right net, until it computes what the port does."""
-    assert isinstance(spec.port, TvnPort)
-    names = {tap.name for tap in failing}
-    rounds = all(tap.isolated is not None and tap.isolated.same_function for tap in failing)
-    precision = "float32" if rounds and not any(t.other_weights for t in failing) else "float64"
-    nets = (copy.deepcopy(spec.port.net).eval(), copy.deepcopy(right).eval())
-    suspect = Suspect(*nets, spec.port.batch, precision)
-    causes: list[Cause] = []
-    seen = dict(spec.inputs)
-    with closing(spec.original("float32")) as original:
-        for index, stage in enumerate(spec.stages):
-            seen |= original.run_stage(stage, seen)
-            if names.intersection(stage.taps):
-                causes += suspect.causes(stage, seen)
-            later = {name for each in spec.stages[index + 1 :] for name in each.reads}
-            seen = {name: value for name, value in seen.items() if name in later}
-    named = [cause for cause in causes if cause.name != UNEXPLAINED]
-    return causes, suspect.agrees(spec.stages, spec.inputs) if named else None
-
-
-def _by_repairs(spec: PortSpec, taps: Sequence[str]) -> tuple[list[Cause], bool | None]:
+def _by_repairs(spec: PortSpec, taps: Sequence[str]) -> Found:
     """Changes of the wrong layers, until they compute what the original does."""
     causes: list[Cause] = []
     plants: list[tuple[str, Plant]] = []

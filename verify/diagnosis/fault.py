@@ -1,6 +1,6 @@
 """What a fault is: a mistake that can be planted in a layer of a net, and taken out again."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,24 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from port.block import Block
 from port.taps import tapped_modules
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A layer of `net`: its `tap`, and the `module` that has it."""
+    """A layer of `net`: its name, which is that of its `tap` if it has one, and its `module`."""
 
     net: nn.Module
     tap: str
     module: nn.Module
-
-    @property
-    def block(self) -> Block | None:
-        """The block that the layer belongs to, if it does to any."""
-        blocks = (module for module in self.net.modules() if isinstance(module, Block))
-        inside = (block for block in blocks if f"{self.tap}/".startswith(f"{block.name}/"))
-        return next(inside, None)
 
 
 Undo = Callable[[], None]
@@ -48,15 +40,23 @@ class Fault:
     plant: Plant
     wide: bool = False
 
+    def places(self, net: nn.Module) -> Mapping[str, nn.Module]:
+        """The layers of `net` that are looked at, by name: those that have a tap."""
+        return tapped_modules(net)
+
+    def site(self, net: nn.Module, name: str) -> Site:
+        """The layer of `net` that has this name."""
+        return Site(net, name, self.places(net)[name])
+
     def sites(self, net: nn.Module) -> list[str]:
-        """The taps of `net` at which this fault can be planted."""
-        modules = tapped_modules(net)
-        return [name for name, module in modules.items() if self.applies(Site(net, name, module))]
+        """The names of the layers of `net` in which this fault can be planted."""
+        places = self.places(net).items()
+        return [name for name, module in places if self.applies(Site(net, name, module))]
 
     @contextmanager
-    def planted(self, net: nn.Module, tap: str) -> Iterator[None]:
-        """Make the mistake in the layer of `tap`, and mend it afterwards."""
-        undo = self.plant(Site(net, tap, tapped_modules(net)[tap]))
+    def planted(self, net: nn.Module, name: str) -> Iterator[None]:
+        """Make the mistake in the layer of this name, and mend it afterwards."""
+        undo = self.plant(self.site(net, name))
         try:
             yield
         finally:
@@ -99,6 +99,22 @@ def with_values(**change: Callable[[Any], object]) -> Plant:
         def undo() -> None:
             for name, value in right.items():
                 _set(module, name, value)
+
+        return undo
+
+    return plant
+
+
+def trained(parameter: str, wanted: bool) -> Plant:
+    """Let a parameter of the module have a gradient, or none."""
+
+    def plant(site: Site) -> Undo:
+        value = site.module.get_parameter(parameter)
+        before = value.requires_grad
+        value.requires_grad_(wanted)
+
+        def undo() -> None:
+            value.requires_grad_(before)
 
         return undo
 

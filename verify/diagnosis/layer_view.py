@@ -3,27 +3,15 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
-from verify.specs.spec import PortRunner, PortSpec, Stage
-
-
-@runtime_checkable
-class ModuleRunner(PortRunner, Protocol):
-    """A runner of a torch module: it knows the module behind every tap."""
-
-    def module(self, tap: str) -> nn.Module:
-        """The runner's own copy, in its precision; a change of it shows in what it runs."""
-        ...
-
-    def to_original(self, tap: str, output: Tensor) -> np.ndarray:
-        """What the module returns, in the original's layout."""
-        ...
+from verify.specs.spec import ModuleRunner, PortSpec, Stage
+from verify.specs.walk import walk
 
 
 @dataclass(frozen=True)
@@ -56,20 +44,18 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
     Raises:
         InputError: the port has no modules, does not get as far as this one, or has no such tap.
     """
-    stages = list(spec.stages)
-    last = next((i for i, stage in enumerate(stages) if tap in stage.taps), None)
-    if last is None:
+    stage = next((stage for stage in spec.stages if tap in stage.taps), None)
+    if stage is None:
         raise InputError(f"{spec.name} has no tap {tap!r}")
-    seen = dict(spec.inputs)
     with closing(spec.original("float32")) as original:
-        for stage in stages[: last + 1]:
-            seen |= original.run_stage(stage, seen)
+        walked = walk(spec.stages, spec.inputs, original.run_stage)
+        seen = next(step.seen for step in walked if step.stage is stage)
     with closing(spec.original("float64")) as original:
         expected = original.run_layer(tap, seen)
     runner = spec.port("float64")
     if not isinstance(runner, ModuleRunner):
         raise InputError(f"{spec.name} is not run module by module")
-    module, arguments = runner.module(tap), _arguments(runner, tap, stages[last], seen)
+    module, arguments = runner.module(tap), _arguments(runner, tap, stage, seen)
     return LayerView(
         tap, module, *arguments, expected, lambda output: runner.to_original(tap, output)
     )

@@ -10,7 +10,8 @@ from verify.engine.second_look import alone_again, second_look
 from verify.numerics.compare import Difference, difference
 from verify.numerics.verdicts import Verdict
 from verify.reports.report import Report, TapReport
-from verify.specs.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage, read_after
+from verify.specs.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage
+from verify.specs.walk import can_run, kept, steps
 
 Watcher = Callable[[TapReport], None]
 
@@ -41,8 +42,8 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
             other_weights=spec.other_weights,
             isolates=spec.isolates,
         )
-        for index, stage in enumerate(spec.stages):
-            for tap in comparison.judge(stage, read_after(spec.stages, index)):
+        for stage, still_read in steps(spec.stages):
+            for tap in comparison.judge(stage, still_read):
                 taps.append(tap)
                 if watch is not None:
                     watch(tap)
@@ -112,7 +113,7 @@ class Comparison:
                 outputs[name] = value
 
         # An earlier failure may have left the port without what this stage reads.
-        if all(name in self.carried[side] for name in stage.reads):
+        if can_run(stage, self.carried[side]):
             runner.run_stage(stage, self.carried[side], see)
         self._carry(side, outputs, still_read)
         return differences
@@ -137,5 +138,4 @@ class Comparison:
         return verdicts
 
     def _carry(self, side: str, outputs: Arrays, still_read: set[str]) -> None:
-        everything = self.carried[side] | outputs
-        self.carried[side] = {n: array for n, array in everything.items() if n in still_read}
+        self.carried[side] = kept(self.carried[side] | outputs, still_read)

@@ -16,7 +16,8 @@ from verify.engine.second_look import alone_again
 from verify.numerics.compare import difference
 from verify.numerics.verdicts import Verdict
 from verify.reports.report import Report, TapReport
-from verify.specs.spec import Arrays, OriginalRunner, PortSpec, Stage, read_after
+from verify.specs.spec import Arrays, OriginalRunner, PortSpec, Stage
+from verify.specs.walk import walk
 
 # Of the noise: half of it lies between the bends of activations, at three, half beyond them.
 DEVIATION = 4.5
@@ -62,12 +63,8 @@ def verify_on_noise(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
 
 def _shapes(spec: PortSpec, original: OriginalRunner) -> Iterator[tuple[Stage, Shapes]]:
     """Every stage with the shapes of all that its layers read and compute."""
-    carried: Arrays = dict(spec.inputs)
-    for index, stage in enumerate(spec.stages):
-        arrays = carried | original.run_stage(stage, carried)
-        later = read_after(spec.stages, index)
-        carried = {name: array for name, array in arrays.items() if name in later}
-        yield stage, {name: array.shape for name, array in arrays.items()}
+    for step in walk(spec.stages, spec.inputs, original.run_stage):
+        yield step.stage, {name: array.shape for name, array in step.seen.items()}
 
 
 def _noise(name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,13 +1,33 @@
-"""The original, of which nothing is asked twice."""
+"""Sides of a comparison of which nothing is asked twice, however often the other changes."""
 
+import hashlib
 from collections.abc import Collection, Mapping
+from typing import Protocol
 
 import numpy as np
 
 from verify.specs.spec import Arrays, OriginalRunner, Stage
+from verify.specs.training_spec import TrainingBatch, TrainingRunner
 
 
-class Remembering:
+class _Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+class _Open:
+    """What stays open when a comparison closes it, since the next one goes on asking."""
+
+    _runner: _Closeable
+
+    def close(self) -> None:
+        """Nothing; see `end`."""
+
+    def end(self) -> None:
+        """Free what the runner holds."""
+        self._runner.close()
+
+
+class Remembering(_Open):
     """An original that computes nothing twice from the same arrays, and stays open.
 
     Args:
@@ -16,7 +36,8 @@ class Remembering:
     """
 
     def __init__(self, runner: OriginalRunner, taps: Collection[str] | None = None) -> None:
-        self._runner, self._taps = runner, taps
+        self._runner: OriginalRunner = runner
+        self._taps = taps
         self._stages: dict[str, tuple[list[np.ndarray], Arrays]] = {}
         self._layers: dict[tuple[str, frozenset[str]], tuple[np.ndarray, np.ndarray]] = {}
 
@@ -43,9 +64,24 @@ class Remembering:
             known = self._layers[key] = (seen[tap], self._runner.run_layer(tap, seen))
         return known[1]
 
-    def close(self) -> None:
-        """Nothing: others go on asking."""
 
-    def end(self) -> None:
-        """Free what the runner holds."""
-        self._runner.close()
+class RememberingTrainer(_Open):
+    """A side in training that computes no step twice, and stays open.
+
+    Args:
+        runner: the side.
+
+    Attributes:
+        steps: what was computed, by what tells batches apart.
+    """
+
+    def __init__(self, runner: TrainingRunner) -> None:
+        self._runner: TrainingRunner = runner
+        self.steps: dict[bytes, Arrays] = {}
+
+    def run(self, batch: TrainingBatch) -> Arrays:
+        """See `TrainingRunner`; batches are told apart by their clips."""
+        key = hashlib.sha256(batch.clips.tobytes()).digest()
+        if key not in self.steps:
+            self.steps[key] = self._runner.run(batch)
+        return self.steps[key]

@@ -18,7 +18,8 @@ import numpy as np
 from verify.numerics.compare import Difference, difference
 from verify.numerics.verdicts import SAME_PRECISION_FACTOR, Verdict
 from verify.reports.report import TapReport
-from verify.specs.spec import Arrays, OriginalRunner, PortSpec, Stage, read_after
+from verify.specs.spec import OriginalRunner, PortSpec
+from verify.specs.walk import walk
 
 # With as many, two sides that round alike differ by a factor of 4 in 2 of 10,000 such cases.
 RUNS = 8
@@ -95,21 +96,12 @@ def errors_when_moved(
     stages = spec.stages[: last + 1]
     inputs = [dict(Moved(spec.inputs, precision, run, zeros=True)) for run in range(RUNS)]
     with closing(spec.original("float64")) as exact, closing(spec.original(precision)) as runner:
-        truths = _walk(exact, stages, dict(spec.inputs))
-        walks = [_walk(runner, stages, moved) for moved in inputs]
-        for stage, truth, *runs in zip(stages, truths, *walks, strict=True):
-            for name in names.intersection(stage.taps):
-                errors[name] += [difference(found[name], truth[name]) for found in runs]
+        truths = walk(stages, spec.inputs, exact.run_stage)
+        walks = [walk(stages, moved, runner.run_stage) for moved in inputs]
+        for truth, *runs in zip(truths, *walks, strict=True):
+            for name in names.intersection(truth.stage.taps):
+                errors[name] += [difference(run.taps[name], truth.taps[name]) for run in runs]
     return errors
-
-
-def _walk(runner: OriginalRunner, stages: Sequence[Stage], carried: Arrays) -> Iterator[Arrays]:
-    """Every stage's taps; of them, only what is read later is kept."""
-    for index, stage in enumerate(stages):
-        taps = runner.run_stage(stage, carried)
-        later = read_after(stages, index)
-        carried = {name: value for name, value in (carried | taps).items() if name in later}
-        yield taps
 
 
 class Moved(Mapping[str, np.ndarray]):

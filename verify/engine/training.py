@@ -18,7 +18,7 @@ from verify.specs.training_spec import TrainingSpec, gradient_of
 Progress = Callable[[int, int, str], None]
 
 GRADIENT = gradient_of("")
-# Of the net's largest gradient. A gradient smaller than the first is a sum that all but cancelled,
+# Of the largest gradient of a variable. One smaller than the first is a sum that all but cancelled,
 # such as that of a bias in front of a batch norm. What it was summed from, and so its rounding, is
 # larger than it is itself: the second is what it is measured in. Right ports were seen 1e-13 of the
 # largest gradient away from the truth.
@@ -58,8 +58,9 @@ def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingRe
                     truths.append(values)
                 else:
                     found[side].append(_differences(values, truths[index]))
-    largest = [largest_gradient(truth) for truth in truths]
-    rows = [_row(name, truths[0][name].shape, _steps(name, found, largest)) for name in spec.values]
+    largest = [largest_gradient(spec, truth) for truth in truths]
+    steps = {name: _steps(spec, name, found, largest) for name in spec.values}
+    rows = [_row(name, truths[0][name].shape, its) for name, its in steps.items()]
     if doubtful := {row.name for row in rows if row.doubtful}:
         explained = _explained(spec, doubtful, truths, largest)
         rows = [replace(row, explained=explained.get(row.name, 0.0)) for row in rows]
@@ -68,7 +69,10 @@ def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingRe
 
 
 def _steps(
-    name: str, found: Mapping[str, list[dict[str, Difference]]], largest: list[float]
+    spec: TrainingSpec,
+    name: str,
+    found: Mapping[str, list[dict[str, Difference]]],
+    largest: list[float],
 ) -> list[StepErrors]:
     """One value's errors in every batch; none if the port does not compute it in every batch."""
     steps = []
@@ -76,14 +80,14 @@ def _steps(
     for function, port, original, gradient in zip(*sides, largest, strict=True):
         if not (name in function and name in port):
             return []
-        unit = unit_of(name, function[name].scale, gradient)
+        unit = unit_of(spec, name, function[name].scale, gradient)
         steps.append(StepErrors(function[name], port[name], original[name], unit))
     return steps
 
 
-def unit_of(name: str, scale: float, largest: float) -> float:
+def unit_of(spec: TrainingSpec, name: str, scale: float, largest: float) -> float:
     """What a value's error is measured in: its own `scale`, unless it is what cancellation left."""
-    cancelled = name.startswith(GRADIENT) and scale < CANCELLED * largest
+    cancelled = _is_of_variable(spec, name) and scale < CANCELLED * largest
     return CANCELLED_UNIT * largest if cancelled else scale
 
 
@@ -105,7 +109,7 @@ def _explained(
             values = runner.run(replace(batch, clips=clips))
             for name in names:
                 error = difference(values[name], truths[place][name])
-                unit = unit_of(name, error.scale, largest[place])
+                unit = unit_of(spec, name, error.scale, largest[place])
                 moved[name] = max(moved[name], error.maximum / unit if unit > 0 else 0.0)
     return {name: SAME_PRECISION_FACTOR * share for name, share in moved.items()}
 
@@ -114,10 +118,14 @@ def _differences(values: Arrays, truth: Arrays) -> dict[str, Difference]:
     return {name: difference(value, truth[name]) for name, value in values.items()}
 
 
-def largest_gradient(truth: Arrays) -> float:
-    """Of the variables; the input's gradient has another unit."""
-    gradients = (value for name, value in truth.items() if name.startswith(GRADIENT))
+def largest_gradient(spec: TrainingSpec, truth: Arrays) -> float:
+    """Of the variables; the input's gradient has another unit, and they say nothing of it."""
+    gradients = (value for name, value in truth.items() if _is_of_variable(spec, name))
     return max((float(np.abs(value).max(initial=0.0)) for value in gradients), default=0.0)
+
+
+def _is_of_variable(spec: TrainingSpec, name: str) -> bool:
+    return name.startswith(GRADIENT)
 
 
 def _row(name: str, shape: tuple[int, ...], steps: list[StepErrors]) -> ValueReport:

@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from port.convert.names import table
-from port.model import TinyVideoNet
-from port.taps import tapped_modules
 from verify.engine.inference import Comparison
 from verify.engine.memo import Remembering
 from verify.engine.second_look import errors_when_moved, judged_again
 from verify.numerics.compare import Difference, difference
 from verify.reports.report import TapReport
 from verify.runners.pytorch import TorchRunner
-from verify.specs.spec import Arrays, PortRunner, PortSpec, Stage, read_after
-from verify.tvn.faults import Fault, Site
+from verify.specs.spec import Arrays, PortRunner, PortSpec, Stage
+from verify.specs.walk import Step, all_taps, last_of, steps, walk
+from verify.tvn.cases import NOISE, Case
+from verify.tvn.faults import Fault
 from verify.tvn.spec import TvnPort, other_weights, stage_calls
 
 PRECISIONS = ("float64", "float32")
@@ -61,12 +61,11 @@ class Bench:
             taps = {tap for stage_taps in kept for tap in stage_taps}
         self._kept = taps
         self.originals = {p: Remembering(spec.original(p), taps) for p in PRECISIONS}
-        self.nets: dict[str, TinyVideoNet] = {}
-        self._ports: dict[str, PortRunner] = {}
-        for precision in PRECISIONS:
-            net = copy.deepcopy(spec.port.net).eval()
-            self.nets[precision] = net
-            self._ports[precision] = TorchRunner(net, stage_calls(net, batch), precision)
+        self.nets = {precision: copy.deepcopy(spec.port.net).eval() for precision in PRECISIONS}
+        self._ports: dict[str, PortRunner] = {
+            precision: TorchRunner(net, stage_calls(net, batch), precision)
+            for precision, net in self.nets.items()
+        }
         self.spec = replace(spec, original=self.originals.__getitem__)
         self._rows = table(spec.port.net.genotype, spec.port.net.num_classes)
         self._order = {
@@ -141,7 +140,7 @@ class Bench:
     def has(self, fault: Fault, tap: str) -> bool:
         """Whether this net has the layer, and the fault can be made in it."""
         net = self.nets["float64"]
-        return tap in self._order and fault.applies(Site(net, tap, tapped_modules(net)[tap]))
+        return tap in self._order and fault.applies(fault.site(net, tap))
 
     def _alone(self, first: str) -> Judgement | None:
         """The quick way to most verdicts: float64 alone, in the first fault's own stage.
@@ -196,9 +195,8 @@ class Bench:
         start = min(self.stage_of(tap) for _, tap in planted)
         comparison = self._comparison(self._other_weights(planted))
         comparison.carried = {side: dict(values) for side, values in self._carried[start].items()}
-        stages = self.spec.stages
-        for index in range(start, len(stages)):
-            yield from comparison.judge(stages[index], read_after(stages, index))
+        for stage, still_read in steps(self.spec.stages[start:]):
+            yield from comparison.judge(stage, still_read)
 
     def _other_weights(self, planted: Sequence[Planted]) -> dict[str, tuple[str, ...]]:
         names = {tap for _, tap in planted}
@@ -216,24 +214,25 @@ class Bench:
 
     def outputs(self, precision: str, start: int = 0, stop: int | None = None) -> Arrays:
         """Every tap from stage `start` up to `stop`, as the port that now stands computes it."""
-        carried, found = dict(self._carried[start][_side(precision)]), dict[str, np.ndarray]()
-        for stage in self.spec.stages[start:stop]:
-            if all(name in carried for name in stage.reads):
-                self._ports[precision].run_stage(stage, carried, found.__setitem__)
-                carried |= found
+        found: Arrays = {}
+        for step in self._steps(precision, self.spec.stages[start:stop], start):
+            found |= step.taps
         return found
 
     def logits(self, start: int = 0) -> np.ndarray | None:
         """Of the port as it stands, in float32; None where it does not get that far."""
-        carried = dict(self._carried[start][_side("float32")])
-        for index in range(start, len(self.spec.stages)):
-            stage = self.spec.stages[index]
-            if not all(name in carried for name in stage.reads):
-                return None
-            wanted = read_after(self.spec.stages, index) | {self.last_tap}
-            few = replace(stage, taps=tuple(name for name in stage.taps if name in wanted))
-            self._ports["float32"].run_stage(few, carried, carried.__setitem__)
-        return carried.get(self.last_tap)
+        few = [
+            replace(stage, taps=tuple(name for name in stage.taps if name in wanted))
+            for stage, still_read in steps(self.spec.stages[start:])
+            for wanted in [still_read | {self.last_tap}]
+        ]
+        last = last_of(self._steps("float32", few, start))
+        return last.taps.get(self.last_tap)
+
+    def _steps(self, precision: str, stages: Sequence[Stage], start: int) -> Iterator[Step]:
+        """The port's way through `stages`, the first of which is at `start`."""
+        carried = self._carried[start][_side(precision)]
+        return walk(stages, carried, all_taps(self._ports[precision]))
 
     def stage_of(self, tap: str) -> int:
         """The place of the stage that a tap is in."""
@@ -256,12 +255,12 @@ class Bench:
     def _walk(self) -> Iterator[TapReport]:
         """Judge the right port, and keep what each stage starts from."""
         comparison = self._comparison({})
-        for index, stage in enumerate(self.spec.stages):
+        for stage, still_read in steps(self.spec.stages):
             self._carried.append({side: dict(v) for side, v in comparison.carried.items()})
             if self._kept is None or not set(self._kept).isdisjoint(stage.taps):
                 given = comparison.carried["original32"]
                 self._seen[stage.name] = given | self.originals["float32"].run_stage(stage, given)
-            yield from comparison.judge(stage, read_after(self.spec.stages, index))
+            yield from comparison.judge(stage, still_read)
 
     def _comparison(self, other: Mapping[str, tuple[str, ...]]) -> Comparison:
         return Comparison(
@@ -273,6 +272,11 @@ class Bench:
             other_weights=other,
             isolates=True,
         )
+
+
+def bench_of(case: Case, clips: str = NOISE) -> Bench:
+    """A case's right port beside its original on these clips."""
+    return Bench(case.spec(clips), case.variables)
 
 
 def _bits_of(values: np.ndarray) -> bytes:

@@ -8,16 +8,15 @@ from typing import Any
 import numpy as np
 
 from verify.diagnosis.cause import Cause
-from verify.measure.bench import Bench, Planted
-from verify.measure.cases import NOISE, Case
+from verify.measure.bench import Bench, Planted, bench_of
 from verify.measure.mutants import sites
 from verify.measure.training_mutants import KEEP
 from verify.specs.spec import Stage
+from verify.tvn.cases import Case
 from verify.tvn.diagnose_faults import Suspect
 from verify.tvn.diagnose_training import diagnose_training
 from verify.tvn.faults import Fault
 from verify.tvn.training_faults import FAULTS as TRAINING_FAULTS
-from verify.tvn.training_faults import TrainingFault
 
 # Where the layer's family is this, only float32 shows the mistake.
 ONLY_IN_FLOAT32 = "precision"
@@ -37,7 +36,7 @@ def diagnosed(bench: Bench, planted: Sequence[Planted], precision: str) -> list[
 
 def single_faults(case: Case, most: int) -> list[dict[str, Any]]:
     """One fault at a time, of every kind, in at most `most` of its layers."""
-    bench = case.bench(NOISE)
+    bench = bench_of(case)
     found = []
     for fault, family, taps in _by_fault(case):
         for tap in _drawn(taps, most, fault.name):
@@ -51,7 +50,7 @@ def single_faults(case: Case, most: int) -> list[dict[str, Any]]:
 
 def pairs(case: Case, number: int) -> list[dict[str, Any]]:
     """Two faults at once: half of the pairs in any two layers, half in one and the same."""
-    bench = case.bench(NOISE)
+    bench = bench_of(case)
     draw = np.random.default_rng(zlib.crc32(case.name.encode()))
     every = [(fault, tap) for family, fault, tap in sites(case) if family != ONLY_IN_FLOAT32]
     found: list[dict[str, Any]] = []
@@ -108,7 +107,7 @@ def _drawn(taps: list[str], most: int, name: str) -> list[str]:
 
 
 def _row(
-    case: Case, planted: Sequence[tuple[Fault | TrainingFault, str]], causes: Sequence[Cause]
+    case: Case, planted: Sequence[tuple[Fault, str]], causes: Sequence[Cause]
 ) -> dict[str, Any]:
     """`named`: each fault's name stands first at its layer; `tied`: or explains as much."""
     wanted = [(fault.name, tap) for fault, tap in planted]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from verify.measure import training_mutants
-from verify.measure.bench import Bench
-from verify.measure.cases import full, narrow
+from verify.measure.bench import Bench, bench_of
 from verify.measure.mutants import sites
+from verify.tvn.cases import full, narrow
 
 
 def sample(name: str, number: int) -> list[dict[str, Any]]:
@@ -16,7 +16,7 @@ def sample(name: str, number: int) -> list[dict[str, Any]]:
     small, large = narrow(name), full(name)
     found = sites(small)
     order = np.random.default_rng(zlib.crc32(name.encode())).permutation(len(found))
-    bench = small.bench()
+    bench = bench_of(small)
     rows, planted = [], []
     for index in order:
         _, fault, tap = found[index]

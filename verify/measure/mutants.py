@@ -7,9 +7,9 @@ from typing import Any
 
 from port.errors import InputError
 from verify.engine.layer_noise import verify_on_noise
-from verify.measure.bench import Bench
-from verify.measure.cases import NOISE, Case
+from verify.measure.bench import Bench, bench_of
 from verify.measure.criteria import accepted
+from verify.tvn.cases import NOISE, Case
 from verify.tvn.faults import FAMILIES, Fault
 from verify.tvn.probe_sets import ALL_SETS
 from verify.tvn.spec import TvnPort
@@ -77,7 +77,7 @@ class Judge:
         """Made when it is first asked for; raises InputError where the net cannot take them."""
         if clips not in self._benches:
             case = self._thorough if clips in self.further else self.case
-            self._benches[clips] = case.bench(clips)
+            self._benches[clips] = bench_of(case, clips)
         return self._benches[clips]
 
     def judge(self, family: str, fault: Fault, tap: str, others: bool) -> Mutant:

@@ -11,8 +11,8 @@ import torch
 
 from port.atomic import write_text
 from port.genotype import list_models
-from verify.measure.cases import RANDOM_CASES, all_cases
 from verify.reports.report import to_json
+from verify.tvn.cases import RANDOM_CASES, all_cases
 
 # What a unit found, as rows of plain data.
 Rows = list[dict[str, Any]]

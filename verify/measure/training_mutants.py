@@ -1,21 +1,19 @@
 """Faults of training planted one at a time: does comparing a training step show each."""
 
 import copy
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
-from port.model import TinyVideoNet
+from verify.engine.memo import RememberingTrainer
 from verify.engine.training import training
-from verify.measure.cases import Case
 from verify.numerics.compare import difference
-from verify.runners.pytorch_training import TorchTrainer
-from verify.specs.spec import Arrays
-from verify.specs.training_spec import TrainingBatch, TrainingRunner, TrainingSpec
+from verify.specs.training_spec import TrainingSpec
+from verify.tvn.cases import Case
 from verify.tvn.training_faults import FAULTS, TrainingFault
 from verify.tvn.training_spec import tvn_training_spec
 
@@ -24,28 +22,6 @@ KEEP = 0.8
 # What rounding leaves between two ways of computing one thing in float64.
 ROUNDING = 1e-12
 FAMILY = "training"
-
-
-class Recorded:
-    """A side that computes nothing twice, whatever is wrong with the other."""
-
-    def __init__(self, runner: TrainingRunner) -> None:
-        self._runner = runner
-        self.steps: dict[bytes, Arrays] = {}
-
-    def run(self, batch: TrainingBatch) -> Arrays:
-        """See `TrainingRunner`; batches are told apart by their clips."""
-        key = hashlib.sha256(batch.clips.tobytes()).digest()
-        if key not in self.steps:
-            self.steps[key] = self._runner.run(batch)
-        return self.steps[key]
-
-    def close(self) -> None:
-        """It goes on to be used; see `end`."""
-
-    def end(self) -> None:
-        """Free what the runner holds."""
-        self._runner.close()
 
 
 def training_mutants(case: Case, pixels: int, part: int, parts: int) -> list[dict[str, Any]]:
@@ -78,8 +54,8 @@ def judged(
         keep_probability=KEEP,
         seed=case.seed,
     )
-    originals = {p: Recorded(spec.original(p)) for p in ("float64", "float32")}
-    right = {p: Recorded(spec.port(p)) for p in ("float64", "float32")}
+    originals = {p: RememberingTrainer(spec.original(p)) for p in ("float64", "float32")}
+    right = {p: RememberingTrainer(spec.port(p)) for p in ("float64", "float32")}
     kept = replace(spec, original=originals.__getitem__)
     report = training(replace(kept, port=right.__getitem__))
     assert report.passed, f"{case.name}: training of the right port itself fails"
@@ -91,14 +67,14 @@ def judged(
 
 def _judged(
     case: Case,
-    net: TinyVideoNet,
+    net: nn.Module,
     fault: TrainingFault,
     path: str,
     spec: TrainingSpec,
-    right: Mapping[str, Recorded],
+    right: Mapping[str, RememberingTrainer],
 ) -> dict[str, Any]:
-    with fault.planted(net, path), closing(TorchTrainer(net, "float64")) as runner:
-        wrong = Recorded(runner)
+    with fault.planted(net, path), closing(spec.port("float64")) as runner:
+        wrong = RememberingTrainer(runner)
         for batch in spec.batches:
             wrong.run(batch)
     sides = {"float64": wrong, "float32": right["float32"]}
@@ -119,7 +95,7 @@ def _judged(
     }
 
 
-def _changed(spec: TrainingSpec, wrong: Recorded, right: Recorded) -> list[str]:
+def _changed(spec: TrainingSpec, wrong: RememberingTrainer, right: RememberingTrainer) -> list[str]:
     """What a step computes otherwise, by more than rounding, in the order of computation."""
     pairs = [(found, right.steps[key]) for key, found in wrong.steps.items()]
     return [
@@ -132,7 +108,7 @@ def _changed(spec: TrainingSpec, wrong: Recorded, right: Recorded) -> list[str]:
     ]
 
 
-def _identical(wrong: Recorded, right: Recorded) -> bool:
+def _identical(wrong: RememberingTrainer, right: RememberingTrainer) -> bool:
     return all(
         found.keys() == right.steps[key].keys()
         and all(np.array_equal(found[name], right.steps[key][name]) for name in found)

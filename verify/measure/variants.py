@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,11 +17,12 @@ from verify.engine.inference import verify
 from verify.engine.layer_noise import verify_on_noise
 from verify.engine.memo import Remembering
 from verify.measure.bench import PRECISIONS
-from verify.measure.cases import NOISE, Case, all_cases
 from verify.measure.criteria import accepted
 from verify.measure.mutants import LAYERS_ON_NOISE
 from verify.reports.report import Report
-from verify.specs.spec import Arrays, PortSpec
+from verify.specs.spec import PortSpec
+from verify.specs.walk import all_taps, last_of, walk
+from verify.tvn.cases import NOISE, Case, all_cases
 from verify.tvn.variants import variant
 
 ONEDNN_OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
@@ -145,13 +146,10 @@ def _judged(
 def _logits(spec: PortSpec) -> tuple[Any, Any]:
     """The port's and the original's, in float32."""
     with closing(spec.port("float32")) as port, closing(spec.original("float32")) as original:
-        found: dict[str, Arrays] = {"port": dict(spec.inputs), "original": dict(spec.inputs)}
-        for stage in spec.stages:
-            given: Mapping[str, Any] = found["port"]
-            port.run_stage(stage, dict(given), found["port"].__setitem__)
-            found["original"] |= original.run_stage(stage, found["original"])
+        found = last_of(walk(spec.stages, spec.inputs, all_taps(port)))
+        wanted = last_of(walk(spec.stages, spec.inputs, original.run_stage))
         last = spec.stages[-1].taps[-1]
-        return found["port"].get(last), found["original"][last]
+        return found.taps.get(last), wanted.taps[last]
 
 
 if __name__ == "__main__":

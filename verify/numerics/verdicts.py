@@ -67,12 +67,12 @@ class Verdict:
             (self.port.maximum, self.original.maximum),
             (self.port.rms, self.original.rms),
         )
-        return max(_needed(port - granted, original) for port, original in pairs)
+        return max(factor_needed(port - granted, original) for port, original in pairs)
 
     @property
     def ratio(self) -> float:
         """The port's largest float32 error as a multiple of the original's."""
-        return _needed(self.port.maximum, self.original.maximum)
+        return factor_needed(self.port.maximum, self.original.maximum)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""
@@ -92,8 +92,12 @@ class Verdict:
         }
 
 
-def _needed(port: float, original: float) -> float:
-    if np.isnan(port) or not np.isfinite(original):
+def factor_needed(port: float, original: float) -> float:
+    """The factor on the original's error at which the port's would just have passed.
+
+    No factor lets what is not finite pass, on either side.
+    """
+    if not (np.isfinite(port) and np.isfinite(original)):
         return np.inf
     if port <= 0:
         return 0.0

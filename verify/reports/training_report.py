@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from verify.numerics.compare import Difference
-from verify.numerics.verdicts import FLOAT32_ROUNDING, GRANTED_ROUNDINGS, SAME_PRECISION_FACTOR
+from verify.numerics.verdicts import (
+    FLOAT32_ROUNDING,
+    GRANTED_ROUNDINGS,
+    SAME_PRECISION_FACTOR,
+    factor_needed,
+)
 from verify.specs.training_spec import gradient_of
 
 if TYPE_CHECKING:
-    from verify.tvn.diagnose_training import TrainingDiagnosis
+    from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 
 SCHEMA = "tvn-training-report/1"
 
@@ -103,7 +108,7 @@ class ValueReport:
         if not self.steps:
             return np.inf
         port, original = np.median(self.port_float32_errors), self.original_float32_errors
-        return _needed(float(port), float(np.median(original)))
+        return factor_needed(float(port), float(np.median(original)))
 
     @property
     def needed_factor(self) -> float:
@@ -119,7 +124,7 @@ class ValueReport:
         original = np.array([step.shares(step.original) for step in self.steps])
         granted = GRANTED_ROUNDINGS * FLOAT32_ROUNDING
         pairs = zip(port.min(0) - granted, original.max(0), strict=True)
-        return max(_needed(float(found), float(yardstick)) for found, yardstick in pairs)
+        return max(factor_needed(float(found), float(yardstick)) for found, yardstick in pairs)
 
     @property
     def cancelled(self) -> bool:
@@ -214,11 +219,3 @@ def _share(error: float, unit: float) -> float:
     if error == 0:
         return 0.0
     return error / unit if unit > 0 else np.inf
-
-
-def _needed(port: float, original: float) -> float:
-    if not (np.isfinite(port) and np.isfinite(original)):
-        return np.inf
-    if port <= 0:
-        return 0.0
-    return port / original if original > 0 else np.inf

@@ -68,11 +68,11 @@ class TorchRunner:
             self._calls[stage.name](reads)
 
     def module(self, tap: str) -> nn.Module:
-        """See `verify.diagnosis.layer_view.ModuleRunner`."""
+        """See `ModuleRunner`."""
         return self._modules[tap]
 
     def to_original(self, tap: str, output: Tensor) -> np.ndarray:
-        """See `verify.diagnosis.layer_view.ModuleRunner`."""
+        """See `ModuleRunner`."""
         return to_nhwc(output)
 
     def close(self) -> None:

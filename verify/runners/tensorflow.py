@@ -1,4 +1,4 @@
-"""Starting TensorFlow, Keras and the original graph: late, quietly, with a clear word if absent."""
+"""Starting TensorFlow, and what runs on it: late, quietly, with a clear word if absent."""
 
 import os
 import sys
@@ -6,22 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from port.errors import InputError
-
-if TYPE_CHECKING:
-    from reference_tf import Original
-
-
-def import_original() -> "type[Original]":
-    """`reference_tf.Original`.
-
-    Raises:
-        InputError: TensorFlow is not installed.
-    """
-    original: type[Original] = _imported("reference_tf").Original
-    return original
 
 
 def import_keras() -> Any:
@@ -30,7 +17,7 @@ def import_keras() -> Any:
     Raises:
         InputError: it is not installed.
     """
-    return _imported("keras")
+    return import_quietly("keras")
 
 
 def import_tensorflow() -> Any:
@@ -39,10 +26,15 @@ def import_tensorflow() -> Any:
     Raises:
         InputError: it is not installed.
     """
-    return _imported("tensorflow")
+    return import_quietly("tensorflow")
 
 
-def _imported(name: str) -> ModuleType:
+def import_quietly(name: str) -> ModuleType:
+    """A module that starts TensorFlow.
+
+    Raises:
+        InputError: it, or what it needs, is not installed.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _muted():

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from verify.specs.training_spec import TrainingSpec
 
 Arrays = dict[str, np.ndarray]
@@ -62,6 +64,19 @@ class PortRunner(Protocol):
         ...
 
 
+@runtime_checkable
+class ModuleRunner(PortRunner, Protocol):
+    """A runner of a torch module: it knows the module behind every tap."""
+
+    def module(self, tap: str) -> "nn.Module":
+        """The runner's own copy, in its precision; a change of it shows in what it runs."""
+        ...
+
+    def to_original(self, tap: str, output: "Tensor") -> np.ndarray:
+        """What the module returns, in the original's layout."""
+        ...
+
+
 @dataclass(frozen=True)
 class PortSpec:
     """A port and its original.
@@ -82,8 +97,3 @@ class PortSpec:
     about: Mapping[str, Any] = field(default_factory=dict)
     isolates: bool = True
     training: "TrainingSpec | None" = None
-
-
-def read_after(stages: Sequence[Stage], index: int) -> set[str]:
-    """What the stages behind the one at `index` still read."""
-    return {name for stage in stages[index + 1 :] for name in stage.reads}

@@ -8,7 +8,7 @@ import numpy as np
 
 from verify.specs.spec import Arrays
 
-LOGITS, LOSS, INPUT_GRADIENT = "logits", "loss", "gradient/video"
+LOGITS, LOSS = "logits", "loss"
 
 
 def gradient_of(variable: str) -> str:
@@ -51,7 +51,8 @@ class TrainingSpec:
     """A port and its original, to be trained.
 
     `values`: the name of everything a step computes, in the order of computation: each moving
-    statistic after its update, logits, loss, then the gradients from the loss backwards.
+    statistic after its update, logits, loss, then the gradients from the loss backwards. All are of
+    variables but `input_gradient`, that of what the net reads.
     """
 
     name: str
@@ -59,4 +60,5 @@ class TrainingSpec:
     original: Callable[[str], TrainingRunner]
     port: Callable[[str], TrainingRunner]
     batches: Sequence[TrainingBatch]
+    input_gradient: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)

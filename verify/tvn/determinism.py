@@ -6,7 +6,7 @@ another version of either framework or of oneDNN, or on a GPU. See `docs/trainin
 
 import torch
 
-from verify.runners.tensorflow import import_original
+from verify.tvn.original import import_original
 
 
 def be_deterministic(seed: int) -> None:

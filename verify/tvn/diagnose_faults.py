@@ -26,6 +26,7 @@ from verify.diagnosis.cause import (
 from verify.diagnosis.fault import Site, Undo
 from verify.runners.pytorch import TorchRunner
 from verify.specs.spec import Arrays, Stage
+from verify.specs.walk import all_taps, last_of, walk
 from verify.tvn.diagnose_values import described, other_values
 from verify.tvn.faults import FAMILIES, Fault
 from verify.tvn.spec import stage_calls
@@ -99,11 +100,8 @@ class Suspect:
         """Whether the right net with the causes planted computes the port's output."""
         ends = []
         for runner in (self._port, self._right):
-            carried = dict(inputs)
-            for stage in stages:
-                if all(name in carried for name in stage.reads):
-                    runner.run_stage(stage, carried, carried.__setitem__)
-            ends.append(carried.get(stages[-1].taps[-1]))
+            last = last_of(walk(stages, inputs, all_taps(runner)))
+            ends.append(last.taps.get(last.stage.taps[-1]))
         return self._same(*ends)
 
     def _best(

@@ -6,22 +6,20 @@ several are peeled off one by one, in the order of computation.
 """
 
 import copy
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from port.convert.names import table
 from port.model import TinyVideoNet
 from verify.diagnosis.cause import EXPLAINED, UNEXPLAINED, Cause
-from verify.diagnosis.fault import Site
+from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 from verify.numerics.compare import difference
 from verify.reports.training_report import bound_of
-from verify.runners.pytorch_training import TorchTrainer
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.specs.training_spec import LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.tvn.original_training import VIDEO_GRADIENT
+from verify.tvn.port_training import TorchTrainer
 from verify.tvn.training_faults import FAULTS, TrainingFault
 from verify.tvn.training_spec import training_batch, value_names
 
@@ -30,56 +28,6 @@ MOST_CAUSES = 4
 TRIED = 120
 # Frames of this size show whatever a step does, and quickly.
 SIZE = (32, 37)
-
-
-@dataclass(frozen=True)
-class TrainingDiagnosis:
-    """Why a port trains otherwise.
-
-    `differing` are the values of a step that differ; `left` those that still do with the causes
-    planted in a right port or, if `mended`, taken out of the wrong one.
-    """
-
-    differing: Sequence[str]
-    causes: Sequence[Cause]
-    left: Sequence[str]
-    mended: bool = False
-
-    @property
-    def confirmed(self) -> bool:
-        """The causes are all that is wrong."""
-        return bool(self.differing) and not self.left
-
-    @property
-    def lines(self) -> list[str]:
-        """What to tell a person."""
-        if not self.differing:
-            beside = "the original's" if self.mended else "that of a port built anew"
-            besides = "" if self.mended else "the code that any port is built from, "
-            return [
-                f"a step in float64 is {beside}: what fails is {besides}float32, or another batch"
-            ]
-        if all(cause.name == UNEXPLAINED for cause in self.causes):
-            return [f"{self.differing[0]}: nothing that is known here explains it"]
-        done, what = (
-            ("that mended", "step is the original's")
-            if self.mended
-            else ("that planted in it", "step of a right port is this one's")
-        )
-        said = f"confirmed: with {done}, every value of a {what}"
-        if not self.confirmed:
-            said = f"not all of it: with {done}, {self.left[0]} still differs"
-        return [*map(str, self.causes), said]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "differing_values": list(self.differing),
-            "causes": [cause.to_dict() for cause in self.causes],
-            "mended": self.mended,
-            "confirmed": self.confirmed,
-            "still_differing_values": list(self.left),
-        }
 
 
 def diagnose_training(
@@ -122,7 +70,7 @@ class _Search:
                 break
             fault, cause = found
             causes.append(cause)
-            fault.plant(Site(net, cause.tap, net.get_submodule(cause.tap)))
+            fault.plant(fault.site(net, cause.tap))
             now = self._runner.run(self._batch)
             left = self._differing(now)
         return TrainingDiagnosis(differing, causes, left)
@@ -189,7 +137,7 @@ class _Search:
 
 def _modules_of_values(net: TinyVideoNet) -> dict[str, str]:
     """The module that each value of a step belongs to, by its path."""
-    owners = {LOGITS: "head", LOSS: "head", INPUT_GRADIENT: "streams"}
+    owners = {LOGITS: "head", LOSS: "head", VIDEO_GRADIENT: "streams"}
     for row in table(net.genotype, net.num_classes):
         path = row.torch_key.rpartition(".")[0]
         owners |= {row.tf_name: path, gradient_of(row.tf_name): path}

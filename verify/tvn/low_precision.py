@@ -8,7 +8,7 @@ logits, must nearly all get the same top class.
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,7 +20,8 @@ from torch import Tensor
 from verify.numerics.compare import Difference, difference
 from verify.numerics.probes import probe_video
 from verify.runners.pytorch import TorchRunner
-from verify.specs.spec import Arrays, PortSpec, See, Stage
+from verify.specs.spec import PortSpec, See, Stage
+from verify.specs.walk import all_taps, walk
 from verify.tvn.spec import TvnPort, stage_calls
 
 CLIPS = 64
@@ -165,23 +166,15 @@ def _autocast() -> torch.autocast:
 def _errors(spec: PortSpec, port: TvnPort) -> dict[str, Difference]:
     """Each tap's distance from the original in float64, both computing from the input."""
     errors: dict[str, Difference] = {}
-    truth, ours = dict(spec.inputs), dict(spec.inputs)
     net = copy.deepcopy(port.net).eval()
     runner = _AutocastRunner(net, stage_calls(net, port.batch), "float32")
     with closing(spec.original("float64")) as original:
-        for index, stage in enumerate(spec.stages):
-            computed: Arrays = {}
-            runner.run_stage(stage, ours, computed.__setitem__)
-            wanted = original.run_stage(stage, truth)
-            errors |= {name: difference(computed[name], wanted[name]) for name in stage.taps}
-            truth = _still_read(truth | wanted, spec.stages[index + 1 :])
-            ours = _still_read(ours | computed, spec.stages[index + 1 :])
+        ours = walk(spec.stages, spec.inputs, all_taps(runner))
+        truth = walk(spec.stages, spec.inputs, original.run_stage)
+        for found, wanted in zip(ours, truth, strict=True):
+            for name in found.stage.taps:
+                errors[name] = difference(found.taps[name], wanted.taps[name])
     return errors
-
-
-def _still_read(arrays: Arrays, stages: Sequence[Stage]) -> Arrays:
-    names = {name for stage in stages for name in stage.reads}
-    return {name: array for name, array in arrays.items() if name in names}
 
 
 @torch.inference_mode()

@@ -1,12 +1,25 @@
 """The original TensorFlow graph as a runner."""
 
 from collections.abc import Container, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verify.runners.tensorflow import import_original
+from verify.runners.tensorflow import import_quietly
 from verify.specs.spec import Arrays, Stage
+
+if TYPE_CHECKING:
+    from reference_tf import Original
+
+
+def import_original() -> "type[Original]":
+    """`reference_tf.Original`.
+
+    Raises:
+        InputError: TensorFlow is not installed.
+    """
+    original: type[Original] = import_quietly("reference_tf").Original
+    return original
 
 
 class TensorFlowRunner:

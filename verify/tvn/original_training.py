@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verify.runners.tensorflow import import_original
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.specs.training_spec import LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.tvn.original import import_original
 
 if TYPE_CHECKING:
     from reference_tf.optimizers import Apply
     from reference_tf.training import Batch
+
+VIDEO_GRADIENT = gradient_of("video")
 
 
 class TensorFlowTrainer:
@@ -55,7 +57,7 @@ class TensorFlowTrainer:
             LOGITS: step.logits,
             LOSS: np.asarray(step.loss),
             **gradients,
-            INPUT_GRADIENT: step.video_gradient.reshape(batch.clips.shape),
+            VIDEO_GRADIENT: step.video_gradient.reshape(batch.clips.shape),
         }
 
     def step(self, batch: TrainingBatch) -> float:

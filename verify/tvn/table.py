@@ -9,6 +9,7 @@ from rich.text import Text
 
 from port.text import visible, visible_line
 from verify.diagnosis.diagnose import Diagnosis
+from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 from verify.engine.inference import Watcher
 from verify.engine.trajectory import TrajectoryReport
 from verify.numerics.compare import Difference
@@ -16,7 +17,6 @@ from verify.numerics.verdicts import Verdict
 from verify.reports.report import Outcome, Report, TapReport
 from verify.reports.training_report import TrainingReport
 from verify.specs.spec import PortSpec
-from verify.tvn.diagnose_training import TrainingDiagnosis
 
 
 def run_with_progress(spec: PortSpec, run: Callable[[Watcher], Report]) -> Report:

@@ -11,7 +11,7 @@ import numpy as np
 
 from port.errors import InputError
 from port.genotype import Genotype
-from verify.runners.tensorflow import import_original
+from verify.tvn.original import import_original
 
 Variables = Mapping[str, np.ndarray]
 

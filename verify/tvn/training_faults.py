@@ -1,9 +1,7 @@
 """Mistakes in training that inference cannot show, to be planted one at a time."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,31 +17,17 @@ from port.layers import (
     SpatialPool,
 )
 from port.layers.activation import HardSwish
-from port.optim import AdamTF, as_float32
 from port.tf_semantics import pad_same
-from verify.diagnosis.fault import Plant, Site, Undo, behaves, with_values
+from verify.diagnosis.fault import Applies, Fault, Site, behaves, is_a, trained, with_values
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingFault:
-    """A mistake: what it is called, in which modules it can be made, and how."""
+class TrainingFault(Fault):
+    """A mistake that is planted in any module."""
 
-    name: str
-    applies: Callable[[nn.Module], bool]
-    plant: Plant
-
-    def sites(self, net: nn.Module) -> list[str]:
-        """The modules of `net`, by their paths, in which this fault can be planted."""
-        return [path for path, module in net.named_modules() if self.applies(module)]
-
-    @contextmanager
-    def planted(self, net: nn.Module, path: str) -> Iterator[None]:
-        """Make the mistake in one module, and mend it afterwards."""
-        undo = self.plant(Site(net, path, net.get_submodule(path)))
-        try:
-            yield
-        finally:
-            undo()
+    def places(self, net: nn.Module) -> Mapping[str, nn.Module]:
+        """All of its modules, by their paths: what has no tap computes in training too."""
+        return dict(net.named_modules())
 
 
 Right = Callable[..., Tensor]
@@ -140,37 +124,19 @@ def _with_gradient_of(wrong: Tensor, right: Tensor) -> Tensor:
     return right.detach() + (wrong - wrong.detach())
 
 
-def trained(parameter: str, wanted: bool) -> Plant:
-    """Let a parameter of the module have a gradient, or none."""
+def _pools(kind: str) -> Applies:
+    def applies(site: Site) -> bool:
+        pool = site.module
+        return isinstance(pool, SpatialPool) and pool.kind == kind and pool.kernel[0] > 1
 
-    def plant(site: Site) -> Undo:
-        value = site.module.get_parameter(parameter)
-        before = value.requires_grad
-        value.requires_grad_(wanted)
-
-        def undo() -> None:
-            value.requires_grad_(before)
-
-        return undo
-
-    return plant
+    return applies
 
 
-def _is(*kinds: type[nn.Module]) -> Callable[[nn.Module], bool]:
-    return lambda module: isinstance(module, kinds)
+def _stops_gradient(site: Site) -> bool:
+    return isinstance(site.module, InputStream) and site.module.size is not None
 
 
-def _pools(kind: str) -> Callable[[nn.Module], bool]:
-    return lambda module: (
-        isinstance(module, SpatialPool) and module.kind == kind and module.kernel[0] > 1
-    )
-
-
-def _stops_gradient(module: nn.Module) -> bool:
-    return isinstance(module, InputStream) and module.size is not None
-
-
-NORM, WITH_KERNEL = _is(BatchNorm), _is(Conv2d, DepthwiseConv2d, nn.Linear)
+NORM, WITH_KERNEL = is_a(BatchNorm), is_a(Conv2d, DepthwiseConv2d, nn.Linear)
 FAULTS = (
     TrainingFault("batch-norm momentum 0.9", NORM, with_values(momentum=lambda _: 0.9)),
     TrainingFault("biased moving variance", NORM, behaves(_biased_variance)),
@@ -181,7 +147,7 @@ FAULTS = (
     TrainingFault("statistics without gradient", NORM, behaves(_detached_statistics)),
     TrainingFault(
         "keep probability for drop probability",
-        _is(nn.Dropout),
+        is_a(nn.Dropout),
         with_values(p=lambda module: 1 - module.p),
     ),
     TrainingFault(
@@ -193,23 +159,9 @@ FAULTS = (
     TrainingFault("frozen gamma", NORM, trained("weight", False)),
     TrainingFault("frozen beta", NORM, trained("bias", False)),
     TrainingFault("frozen kernel", WITH_KERNEL, trained("weight", False)),
-    TrainingFault("detached gate", _is(ClipScale), behaves(_detached_gate)),
-    TrainingFault("detached skip", _is(Add), behaves(_detached_skip)),
-    TrainingFault("ReLU's gradient left out", _is(nn.ReLU), behaves(_straight_through)),
-    TrainingFault("gradient of swish in hard-swish", _is(HardSwish), behaves(_swish_gradient)),
+    TrainingFault("detached gate", is_a(ClipScale), behaves(_detached_gate)),
+    TrainingFault("detached skip", is_a(Add), behaves(_detached_skip)),
+    TrainingFault("ReLU's gradient left out", is_a(nn.ReLU), behaves(_straight_through)),
+    TrainingFault("gradient of swish in hard-swish", is_a(HardSwish), behaves(_swish_gradient)),
     TrainingFault("stream's gradient not stopped", _stops_gradient, behaves(_gradient_not_stopped)),
 )
-
-
-class EpsilonInRoot(AdamTF):
-    """Adam with epsilon under the root, where RMSprop of TensorFlow has it."""
-
-    def _update(
-        self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        # The same step, divided by the wrong root instead of the right one.
-        before = parameter.clone()
-        super()._update(parameter, gradient, state, group)
-        epsilon, mean_square = as_float32(group["eps"]), state["mean_square"]
-        wrong = (mean_square.sqrt() + epsilon) / (mean_square + epsilon).sqrt()
-        parameter.copy_(torch.lerp(before, parameter, wrong))

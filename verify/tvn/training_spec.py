@@ -17,9 +17,7 @@ from port.weights import Weights
 from verify.engine.apart import TrainerApart
 from verify.engine.trajectory import TrajectorySpec
 from verify.numerics.probes import probe_variables, probe_video
-from verify.runners.pytorch_training import MakeOptimizer, TorchTrainer
 from verify.specs.training_spec import (
-    INPUT_GRADIENT,
     LOGITS,
     LOSS,
     TrainingBatch,
@@ -28,7 +26,8 @@ from verify.specs.training_spec import (
     gradient_of,
 )
 from verify.tvn.optimizers import OptimizerSpec
-from verify.tvn.original_training import TensorFlowTrainer
+from verify.tvn.original_training import VIDEO_GRADIENT, TensorFlowTrainer
+from verify.tvn.port_training import MakeOptimizer, TorchTrainer
 
 # The published head's.
 KEEP_PROBABILITY = 0.5
@@ -95,6 +94,7 @@ def tvn_training_spec(
         original=partial(_original, variables, loss, options, isolated),
         port=partial(TorchTrainer, net, loss=loss),
         batches=[first, *others],
+        input_gradient=VIDEO_GRADIENT,
         about={
             "input": list(first.clips.shape),
             "batches": batches,
@@ -229,7 +229,7 @@ def value_names(net: TinyVideoNet) -> list[str]:
     rows = table(net.genotype, net.num_classes)
     moving = [row.tf_name for row in rows if not row.trainable]
     trained = [gradient_of(row.tf_name) for row in rows if row.trainable]
-    return [*moving, LOGITS, LOSS, *reversed(trained), INPUT_GRADIENT]
+    return [*moving, LOGITS, LOSS, *reversed(trained), VIDEO_GRADIENT]
 
 
 def training_batch(

@@ -24,13 +24,14 @@ from verify.diagnosis.fault import Site, behaves
 from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.try_repairs import mending
 from verify.engine.inference import verify
-from verify.measure.bench import Bench
-from verify.measure.cases import Case
+from verify.measure.bench import Bench, bench_of
 from verify.measure.diagnosis import diagnosed
 from verify.numerics.compare import Difference
 from verify.numerics.verdicts import Verdict
 from verify.reports.report import TapReport
+from verify.tvn.cases import Case
 from verify.tvn.faults import Fault, named
+from verify.tvn.search_faults import search_faults
 from verify.tvn.spec import TvnPort
 
 NORM, CONV = "Block-0-0/STConvs/batch_normalization", "Block-0-0/STConvs/conv2d_1"
@@ -42,7 +43,7 @@ CASE = Case("every layer", EVERY_LAYER, width_less=5)
 def bench() -> Iterator[Bench]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    made = CASE.bench()
+    made = bench_of(CASE)
     yield made
     made.close()
     torch.set_num_threads(threads)
@@ -59,7 +60,7 @@ def explain(bench: Bench) -> Callable[..., Diagnosis]:
                 planted = named(fault) if isinstance(fault, str) else fault
                 stack.enter_context(planted.planted(net, tap))
             spec = replace(bench.spec, port=TvnPort(net, batch=2))
-            return diagnose(spec, verify(spec), CASE.net if right else None)
+            return diagnose(spec, verify(spec), search_faults(CASE.net) if right else None)
 
     return run
 
@@ -106,7 +107,7 @@ def test_several_mistakes_are_peeled_off(bench: Bench, faults: list[tuple[str, s
 
 def test_mistakes_that_have_no_place_together_are_not_tried_together() -> None:
     """A gate of another width has no place for other values of the right one's bias."""
-    bench = the_rest().bench()
+    bench = bench_of(the_rest())
     planted = [
         (named(n), GATE) for n in ("kernel read in TensorFlow's order", "gate's bias missing")
     ]
@@ -165,7 +166,7 @@ def test_the_report_holds_the_diagnosis(bench: Bench) -> None:
     with named("missing ReLU").planted(net, RELU):
         spec = replace(bench.spec, port=TvnPort(net, batch=2))
         report = verify(spec)
-        report = replace(report, diagnosis=diagnose(spec, report, CASE.net))
+        report = replace(report, diagnosis=diagnose(spec, report, search_faults(CASE.net)))
     said = json.loads(report.to_json())["diagnosis"]
     assert said["causes"][0]["cause"] == "missing ReLU"
     assert len(said["amplification"]) == len(report.taps)

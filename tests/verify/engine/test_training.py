@@ -16,13 +16,13 @@ from port.weights import Weights
 from tests import recipe
 from tests.verify.nets import EVERY_LAYER
 from verify.engine.apart import TrainerApart
+from verify.engine.memo import RememberingTrainer
 from verify.engine.training import training
-from verify.measure.cases import random_case
-from verify.measure.training_mutants import Recorded
 from verify.numerics.compare import difference
-from verify.runners.pytorch_training import TorchTrainer
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import TrainingBatch, TrainingSpec
+from verify.tvn.cases import random_case
+from verify.tvn.port_training import TorchTrainer
 from verify.tvn.training_faults import FAULTS, TrainingFault
 from verify.tvn.training_spec import tvn_training_spec
 
@@ -83,7 +83,7 @@ def make_spec(net: TinyVideoNet, loss: str = "softmax", isolated: bool = False) 
 
 
 def recorded(spec: TrainingSpec) -> TrainingSpec:
-    runners = {p: Recorded(spec.original(p)) for p in ("float64", "float32")}
+    runners = {p: RememberingTrainer(spec.original(p)) for p in ("float64", "float32")}
     return dataclasses.replace(spec, original=runners.__getitem__)
 
 

@@ -1,18 +1,19 @@
 """Training of both sides stays together for twenty steps, unless something in it is another."""
 
 import dataclasses
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import torch
+from torch import Tensor
 
-from port.optim import as_float32
+from port.optim import AdamTF, as_float32
 from tests.verify.nets import EVERY_LAYER
 from verify.engine.trajectory import TrajectoryReport, TrajectorySpec, trajectory
 from verify.reports.plot import render
 from verify.reports.report import Report
 from verify.tvn.optimizers import OptimizerSpec
-from verify.tvn.training_faults import EpsilonInRoot
 from verify.tvn.training_spec import tvn_trajectory_spec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,6 +55,20 @@ def test_twenty_steps_stay_together(optimizer: str) -> None:
     picture = ElementTree.fromstring(plot)
     lines = [element for element in picture if element.tag.endswith("polyline")]
     assert [len(line.get("points", "").split()) for line in lines] == [20] * 4
+
+
+class EpsilonInRoot(AdamTF):
+    """Adam with epsilon under the root, where RMSprop of TensorFlow has it."""
+
+    def _update(
+        self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        # The same step, divided by the wrong root instead of the right one.
+        before = parameter.clone()
+        super()._update(parameter, gradient, state, group)
+        epsilon, mean_square = as_float32(group["eps"]), state["mean_square"]
+        wrong = (mean_square.sqrt() + epsilon) / (mean_square + epsilon).sqrt()
+        parameter.copy_(torch.lerp(before, parameter, wrong))
 
 
 def test_epsilon_in_the_root_shows_at_the_first_step() -> None:

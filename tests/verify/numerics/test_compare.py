@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from verify.numerics.compare import CHUNK, Difference, difference
-from verify.numerics.verdicts import FLOAT32_ROUNDING, GRANTED_ROUNDINGS, Verdict
+from verify.numerics.verdicts import FLOAT32_ROUNDING, GRANTED_ROUNDINGS, Verdict, factor_needed
 
 FINITE = st.floats(-1e6, 1e6)
 ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=4, max_side=5), elements=FINITE)
@@ -96,3 +96,17 @@ def test_a_verdict_on_what_is_not_finite_is_no(bad: float) -> None:
     assert not Verdict(infinite, nothing, nothing).same_function
     assert not Verdict(nothing, infinite, nothing).same_precision
     assert not Verdict(nothing, nothing, infinite).same_precision
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_factor_lets_an_error_pass_that_is_not_finite(bad: float) -> None:
+    assert factor_needed(bad, 1.0) == factor_needed(1.0, bad) == factor_needed(bad, bad) == np.inf
+
+
+@given(st.floats(1e-30, 1e30), st.floats(1e-30, 1e30))
+def test_the_factor_needed_is_the_one_that_would_just_have_done(
+    port: float, original: float
+) -> None:
+    assert factor_needed(port, original) * original == pytest.approx(port)
+    assert factor_needed(0.0, original) == factor_needed(-port, original) == 0
+    assert factor_needed(port, 0.0) == np.inf

@@ -10,9 +10,10 @@ from tests.verify.engine.test_training import CLASSES, KEEP
 from tests.verify.nets import EVERY_LAYER
 from verify.diagnosis.cause import UNEXPLAINED
 from verify.diagnosis.fault import Site, behaves
-from verify.measure.cases import random_case
+from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 from verify.reports.report import Report
-from verify.tvn.diagnose_training import TrainingDiagnosis, diagnose_training
+from verify.tvn.cases import random_case
+from verify.tvn.diagnose_training import diagnose_training
 from verify.tvn.levels import Comparer, Subject, converted, explained, further, seeded_variables
 from verify.tvn.training_faults import FAULTS, TrainingFault
 

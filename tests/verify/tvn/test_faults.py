@@ -8,8 +8,8 @@ import torch
 
 from tests.verify.nets import EVERY_LAYER
 from verify.measure.bench import PRECISIONS, Bench
-from verify.measure.cases import Case, random_case
 from verify.measure.mutants import LAYERS_ON_NOISE, Judge
+from verify.tvn.cases import Case, random_case
 from verify.tvn.faults import FAMILIES, FAULTS, Fault
 from verify.tvn.probe_sets import EVEN_SIZE, ODD_SIZE, ProbeSet
 from verify.tvn.training_faults import FAULTS as TRAINING_FAULTS

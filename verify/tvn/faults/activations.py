@@ -9,6 +9,7 @@ from port.block import Add
 from port.layers.activation import HardSwish
 from port.tf_semantics import HARD_SWISH_SCALE
 from verify.diagnosis.fault import Fault, Site, all_of, behaves, is_a
+from verify.tvn.faults.blocks import block_of
 
 Right = Callable[..., Tensor]
 
@@ -42,8 +43,9 @@ def _same(x: Tensor) -> Tensor:
 
 
 def _of_block(site: Site) -> nn.Module:
-    assert site.block is not None
-    return site.block.act
+    block = block_of(site)
+    assert block is not None
+    return block.act
 
 
 def _is_block_relu(site: Site) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from port.layers import ClipMean, ClipScale, Conv2d
 from port.path import MINIMUM_SQUEEZE_WIDTH, Gate
 from verify.diagnosis.fault import Fault, Site, Undo, behaves, is_a, with_values
+from verify.tvn.faults.blocks import block_of
 
 Right = Callable[..., Tensor]
 
@@ -66,14 +67,16 @@ def _is_squeeze(site: Site) -> bool:
 
 
 def _has_both_gates(site: Site) -> bool:
-    path = None if site.block is None else site.block.path
+    block = block_of(site)
+    path = None if block is None else block.path
     first = None if path is None else getattr(path, "squeeze_excite", None)
     return first is not None and hasattr(path, "context_gate") and site.module is first.mean
 
 
 def _swap_gates(site: Site) -> Undo:
-    assert site.block is not None
-    modules = site.block.path._modules
+    block = block_of(site)
+    assert block is not None
+    modules = block.path._modules
     right = OrderedDict(modules)
     names = list(right)
     first, second = names.index("squeeze_excite"), names.index("context_gate")

@@ -12,12 +12,14 @@ from port.block import Add, Block, Residual, Sample
 from port.layers import Conv2d
 from port.model import TinyVideoNet
 from verify.diagnosis.fault import Fault, Site, behaves, is_a
+from verify.tvn.faults.blocks import block_of
 
 Right = Callable[..., Tensor]
 
 
 def _residual(site: Site) -> Residual | None:
-    return None if site.block is None else site.block.residual
+    block = block_of(site)
+    return None if block is None else block.residual
 
 
 def _is_projection(site: Site) -> bool:
@@ -67,7 +69,7 @@ def _multiplied(module: Add, right: Right, skip: Tensor, y: Tensor) -> Tensor:
 
 def _drops_skip(site: Site) -> bool:
     """The end of a block whose skip is gone because its frames changed."""
-    block = site.block
+    block = block_of(site)
     if block is None or site.tap != block.name or block.in_frames == block.out_frames:
         return False
     assert isinstance(site.net, TinyVideoNet)
@@ -86,8 +88,9 @@ def _with_skip(module: Block, right: Right, x: Tensor) -> Tensor:
 
 
 def _its_block(site: Site) -> nn.Module:
-    assert site.block is not None
-    return site.block
+    block = block_of(site)
+    assert block is not None
+    return block
 
 
 def _its_sample(site: Site) -> nn.Module:

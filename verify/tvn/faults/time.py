@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from port.block import Block
 from port.layers import ClipMean, ClipScale, TemporalConv, TemporalPool
 from verify.diagnosis.fault import Fault, Site, Undo, behaves, with_values
+from verify.tvn.faults.blocks import block_of
 
 Right = Callable[..., Tensor]
 Temporal = TemporalConv | TemporalPool
@@ -51,7 +52,7 @@ def _is_reversible(site: Site) -> bool:
 
 def _next_repeat(site: Site) -> Block | None:
     """The repeat behind the one that has this temporal layer, where it can take the layer over."""
-    block = site.block
+    block = block_of(site)
     if block is None or getattr(block.path, "temporal", None) is None:
         return None
     name, _, repeat = block.name.rpartition("-")
@@ -60,16 +61,17 @@ def _next_repeat(site: Site) -> Block | None:
 
 
 def _turn_can_move(site: Site) -> bool:
-    if site.block is None or _next_repeat(site) is None:
+    block = block_of(site)
+    if block is None or _next_repeat(site) is None:
         return False
-    temporal = getattr(site.block.path, "temporal", None)
+    temporal = getattr(block.path, "temporal", None)
     first = temporal if isinstance(temporal, TemporalPool) else getattr(temporal, "conv", None)
     return site.module is first
 
 
 def _move_turn(site: Site) -> Undo:
     """The repeat's temporal layer to the next one, which has none of its own."""
-    block, following = site.block, _next_repeat(site)
+    block, following = block_of(site), _next_repeat(site)
     assert block is not None and following is not None
     saved = [(each.path, OrderedDict(each.path._modules)) for each in (block, following)]
     temporal = block.path._modules.pop("temporal")

@@ -116,10 +116,6 @@ def _partner(site: Site) -> tuple[Tensor, Tensor] | None:
     return None
 
 
-def _has_partner(site: Site) -> bool:
-    return _partner(site) is not None
-
-
 def _swap(site: Site) -> Undo:
     pair = _partner(site)
     assert pair is not None

@@ -12,7 +12,6 @@ import torch
 from port.errors import InputError
 from port.genotype import ACTIVATIONS, SPATIAL_TYPES, TEMPORAL_TYPES, Genotype, list_models
 from port.model import TinyVideoNet
-from verify.measure.bench import Bench
 from verify.specs.spec import PortSpec
 from verify.tvn.levels import converted, seeded_variables
 from verify.tvn.probe_sets import DEFAULT_SETS, ProbeSet, probe_spec
@@ -76,10 +75,6 @@ class Case:
             )
         probes = next(each for each in self.probes if each.name == clips)
         return probe_spec(probes, self.genotype, self.variables, self.net, name=self.name)
-
-    def bench(self, clips: str = NOISE) -> Bench:
-        """The right port beside its original on these clips."""
-        return Bench(self.spec(clips), self.variables)
 
 
 def narrow(name: str) -> Case:

@@ -13,7 +13,8 @@ from port.convert.names import table
 from port.convert.state_dict import tf_from_state_dict, to_tf
 from port.model import TinyVideoNet
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import INPUT_GRADIENT, LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.specs.training_spec import LOGITS, LOSS, TrainingBatch, gradient_of
+from verify.tvn.original_training import VIDEO_GRADIENT
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
@@ -60,7 +61,7 @@ class TorchTrainer:
             values = self._statistics() | {LOGITS: _array(logits), LOSS: _array(loss)}
             loss.backward()
             values |= self._gradients()
-            values[INPUT_GRADIENT] = _array(_gradient(clips).movedim(1, -1))
+            values[VIDEO_GRADIENT] = _array(_gradient(clips).movedim(1, -1))
         self.net.zero_grad()
         for name, buffer in self.net.named_buffers():
             buffer.copy_(before[name])
