@@ -125,7 +125,7 @@ def largest_gradient(spec: TrainingSpec, truth: Arrays) -> float:
 
 
 def _is_of_variable(spec: TrainingSpec, name: str) -> bool:
-    return name.startswith(GRADIENT)
+    return name.startswith(GRADIENT) and name != spec.input_gradient
 
 
 def _row(name: str, shape: tuple[int, ...], steps: list[StepErrors]) -> ValueReport:
