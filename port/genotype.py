@@ -4,17 +4,20 @@ Source: google-research, `tiny_video_nets` (the search's output); paper arXiv 19
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from port.errors import InputError
+from port.untrusted import MIB, parse_json, read_text
 
 SPATIAL_TYPES = ("std", "1std", "depth", "maxpool", "avgpool")
 TEMPORAL_TYPES = ("1d", "maxpool", "avgpool")
 ACTIVATIONS = ("relu", "hswish")
 
+_BYTES = MIB  # a block has some 400 characters
 _PUBLISHED = Path(__file__).parent / "genotypes"
 # The one field name of the released code that is no Python identifier.
 _JSON_NAMES = {"inv_bottle": "inv-bottle"}
@@ -115,11 +118,7 @@ class Genotype:
     @classmethod
     def from_json(cls, text: str) -> "Genotype":
         """Read JSON text; raises InputError where it is not JSON or no genotype."""
-        try:
-            data = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise InputError(f"genotype: not JSON ({error})") from None
-        return cls.from_dict(data)
+        return cls.from_dict(parse_json(text, "genotype", _BYTES))
 
     @classmethod
     def load(cls, model: "str | Path | Mapping[str, Any] | Genotype") -> "Genotype":
@@ -130,13 +129,12 @@ class Genotype:
             return cls.from_dict(model)
         if str(model) in list_models():
             return cls.from_json((_PUBLISHED / f"{model}.json").read_text())
-        try:
-            text = Path(model).read_text()
-        except (OSError, UnicodeDecodeError):
+        if not os.path.exists(model):  # noqa: PTH110  # which no name is too long or strange for
             raise InputError(
                 f"model {str(model)!r}: neither a published net ({' '.join(list_models())}) "
-                "nor a readable genotype JSON file"
-            ) from None
+                "nor a genotype JSON file that is there"
+            )
+        text = read_text(model, _BYTES, "a genotype")
         try:
             return cls.from_json(text)
         except InputError as error:

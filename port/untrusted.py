@@ -8,8 +8,9 @@ import json
 import os
 import re
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from port.errors import InputError
 
@@ -31,7 +32,7 @@ _KINDS = {
 _BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTALL)
 
 
-def open_regular(path: str | Path, limit: int, what: str) -> BinaryIO:
+def open_regular(path: str | Path, limit: int, what: str) -> BufferedReader:
     """Open a file for reading; links are followed, if they lead to a regular file.
 
     Args:

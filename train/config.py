@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from port.errors import InputError
+from port.untrusted import parse_json
 from train.data.splits import SCHEMES
 from train.data.transform import Augmentation
 
@@ -117,11 +118,7 @@ class Config:
     @classmethod
     def from_json(cls, text: str) -> "Config":
         """The inverse of `to_json`; raises InputError where it is none."""
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"configuration: not JSON ({error})") from None
-        return _build(cls, data)
+        return _build(cls, parse_json(text, "configuration"))
 
     def differences(self, other: "Config") -> list[str]:
         """What may not differ where a run goes on, as `name: this, not that`."""

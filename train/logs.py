@@ -15,9 +15,11 @@ from tensorboardX import SummaryWriter
 from port.atomic import write_text
 from port.errors import InputError
 from port.text import visible_line
+from port.untrusted import MIB, parse_json, read_text
 
 # Where there is no terminal for a bar; every line is in metrics.jsonl.
 SECONDS_BETWEEN_LINES = 10.0
+METRICS_BYTES = 64 * MIB  # some 150 bytes a line, of a run of hundreds of thousands of steps
 
 
 class Logs:
@@ -100,15 +102,19 @@ class Logs:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a `metrics.jsonl`, but for a last one that was cut off by a crash."""
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in _text(path).splitlines():
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            rows.append(parse_json(line, str(path)))
+        except InputError:
             continue
     return rows
 
 
 def keep_first(path: Path, lines: int) -> None:
     """Cut the file off after that many lines."""
-    kept = path.read_text().splitlines(keepends=True)[:lines] if path.exists() else []
+    kept = _text(path).splitlines(keepends=True)[:lines]
     write_text(path, "".join(kept))
+
+
+def _text(path: Path) -> str:
+    return read_text(path, METRICS_BYTES, "a run's metrics") if path.exists() else ""

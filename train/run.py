@@ -10,6 +10,7 @@ RUN/test-last/             the final test: numbers and pictures
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from port.convert.record import versions
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
+from port.untrusted import JSON_BYTES, read_json, read_text
 from port.weights import save_weights
 from train.checkpoint import last_checkpoint
 from train.config import Config
@@ -95,13 +97,16 @@ class Run:
         Raises:
             InputError: there is none, or its files are damaged.
         """
+        settings, about = folder / "config.json", folder / "record.json"
+        if not os.path.lexists(about):
+            raise InputError(f"{folder}: holds no run of `tvn finetune`")
+        record = read_json(about, "a run's record")
+        if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+            raise InputError(f"{about}: no run's record of this version of the project")
         try:
-            config = Config.from_json((folder / "config.json").read_text())
-            record = json.loads((folder / "record.json").read_text())
-            if record["schema"] != SCHEMA:
-                raise InputError(f"{folder}: a run of another version of the project")
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise InputError(f"{folder}: holds no run of `tvn finetune` ({error})") from None
+            config = Config.from_json(read_text(settings, JSON_BYTES, "a run's configuration"))
+        except InputError as error:
+            raise InputError(f"{settings}: {str(error).removeprefix(f'{settings}: ')}") from None
         return cls(folder, config, record)
 
     @classmethod

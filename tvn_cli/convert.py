@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from port.errors import InputError
+from port.untrusted import MIB, read_text
 from tvn_cli.main import no_arguments, required
 from tvn_cli.screen.say import say, say_json
 
+NAME_LENGTH = 255  # characters of a class's name, which may be a folder's
 USAGE = """tvn convert --source=PATH --output=W.safetensors [--model=M]
 tvn convert --to_tensorflow --source=W.safetensors --output=PREFIX
 tvn convert --to_tensorflow --format=saved_model --source=W.safetensors --output=DIR"""
@@ -118,9 +119,12 @@ def _to_tensorflow(values: flags.FlagValues) -> int:
 def _class_names(path: str | None) -> list[str] | None:
     if path is None:
         return None
-    try:
-        return [
-            line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path}: --class_names must name a readable text file") from None
+    names = [
+        line for line in read_text(path, MIB, "a list of classes").splitlines() if line.strip()
+    ]
+    for name in names:
+        if len(name) > NAME_LENGTH:
+            raise InputError(
+                f"{path}: a class's name of {len(name):,} characters; at most {NAME_LENGTH}"
+            )
+    return names

@@ -12,6 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from os import SEEK_END
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO, cast
@@ -19,7 +20,7 @@ from typing import IO, cast
 import numpy as np
 
 from port.errors import InputError
-from port.sources.base import Source, TensorInfo, naming, refuse, unpack_limit
+from port.sources.base import Source, TensorInfo, naming, open_weights, refuse, unpack_limit
 from port.sources.wire import MalformedError
 
 _GZIP = b"\x1f\x8b"
@@ -101,8 +102,9 @@ class _Limited:
 
 def _unpack(path: Path, folder: Path) -> None:
     """Write the members that hold weights into `folder`, after checking every member."""
-    with naming(path), _sound_tar(), path.open("rb") as packed:
-        limit = unpack_limit(path.stat().st_size)
+    with naming(path), _sound_tar(), open_weights(path) as packed:
+        limit = unpack_limit(packed.seek(0, SEEK_END))
+        packed.seek(0)
         zipped = packed.read(len(_GZIP)) == _GZIP
         packed.seek(0)
         stream = cast(IO[bytes], gzip.GzipFile(fileobj=packed) if zipped else packed)

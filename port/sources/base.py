@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,12 @@ import numpy as np
 
 from port.errors import InputError
 from port.sources.wire import MalformedError
+from port.untrusted import GIB, MIB, open_regular
 
+# Of a file of weights, and of a tensor in it: many times what the widest of these nets has, and
+# little enough for a tensor, its packed form and a copy to be in memory together.
+FILE_BYTES = 4 * GIB
+TENSOR_BYTES = 512 * MIB
 # What packed data may unpack to: weights pack to no less than a twentieth, and small files
 # (a fresh model's zeros) may pack better than that without harm.
 _UNPACKED_RATIO = 20
@@ -67,6 +73,8 @@ class Source(Mapping[str, np.ndarray]):
                 raise refuse(
                     path, f"holds two tensors called {info.name!r}; write it again with one"
                 )
+            if info.nbytes > TENSOR_BYTES:
+                raise refuse(path, f"tensor {info.name!r} {too_large(info.nbytes)}")
             self._infos[info.name] = info
 
     @abstractmethod
@@ -130,9 +138,19 @@ def naming(path: Path) -> Iterator[None]:
         ) from error
 
 
+def open_weights(path: Path) -> BufferedReader:
+    """Open a file of weights of any form; raises InputError where it is no regular one."""
+    return open_regular(path, FILE_BYTES, "a file of weights")
+
+
+def too_large(nbytes: int, limit: int = TENSOR_BYTES) -> str:
+    """What is wrong with a tensor of so many bytes, for after its name."""
+    return f"takes {nbytes:,} bytes; a tensor of these nets has at most {limit:,}"
+
+
 def unpack_limit(stored: int) -> int:
     """Return how many bytes a file of `stored` bytes may unpack to: weights stay below."""
-    return max(_UNPACKED_ALWAYS, _UNPACKED_RATIO * stored)
+    return min(FILE_BYTES, max(_UNPACKED_ALWAYS, _UNPACKED_RATIO * stored))
 
 
 def check_unpacked(path: Path, what: str, unpacked: int, stored: int) -> None:

@@ -11,20 +11,24 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from port.sources.base import TensorInfo, naming, refuse
+from port.sources.base import TENSOR_BYTES, TensorInfo, naming, open_weights, refuse, too_large
 from port.sources.protos import parse
 from port.sources.slices import part_key, part_ranges
 from port.sources.strings import decode_strings
 from port.sources.table import read_table
 from port.sources.tensors import checked_shape, dtype_name, numpy_dtype
 from port.sources.wire import MalformedError, masked_crc32c
+from port.untrusted import MIB
 
 _VERSION = 1
+_MOST_RECORDS = 100_000  # each takes a thousand bytes of memory
+_STRINGS_BYTES = 16 * MIB  # the object graph, hundreds of bytes a variable
 _LITTLE_ENDIAN = 0
 
 
@@ -60,7 +64,11 @@ class Bundle:
         with naming(self.index):
             table = read_table(self.index)
             shards = _shard_count(*next(table, (b"", b"")))
-            protos = {key: parse("BundleEntry", value) for key, value in table}
+            protos: dict[bytes, Any] = {}
+            for key, value in table:
+                if len(protos) == _MOST_RECORDS:
+                    raise MalformedError(f"lists over {_MOST_RECORDS:,} tensors; no net has those")
+                protos[key] = parse("BundleEntry", value)
         self.shards = _find_shards(prefix, shards)
         with naming(self.index):
             self._entries = _checked_entries(protos, shards)
@@ -95,7 +103,7 @@ class Bundle:
         octets = values.reshape(-1).view(np.uint8)
         checked: np.ndarray | bytes = octets
         path = self.shards[entry.shard]
-        with naming(path), path.open("rb") as file:
+        with naming(path), open_weights(path) as file:
             file.seek(entry.offset)
             if file.readinto(octets.data) != entry.size:
                 raise MalformedError(f"was cut short while tensor {key!r} was read; copy it again")
@@ -108,7 +116,10 @@ class Bundle:
     def _check_sizes(self) -> None:
         """Refuse entries that lie outside their shard, or together are more than it holds."""
         total: Counter[int] = Counter()
-        sizes = [path.stat().st_size for path in self.shards]
+        sizes = []
+        for path in self.shards:
+            with open_weights(path) as file:
+                sizes.append(file.seek(0, SEEK_END))
         for key, whole in self._entries.items():
             for entry in [part for part, _ in whole.parts] or [whole]:
                 path, size = self.shards[entry.shard], sizes[entry.shard]
@@ -179,6 +190,9 @@ def _checked_entry(proto: Any, shards: int) -> _Entry:
         raise MalformedError(f"is in data file {proto.shard_id} of {shards}; the index is damaged")
     if proto.offset < 0 or proto.size < 0:
         raise MalformedError("has a negative place or size; the index is damaged")
+    limit = _STRINGS_BYTES if dtype.hasobject else TENSOR_BYTES
+    if proto.size > limit:
+        raise MalformedError(too_large(proto.size, limit))
     if dtype.hasobject:
         if prod(shape) > proto.size:
             raise MalformedError(

@@ -10,9 +10,10 @@ from port.sources.base import Source, TensorInfo, naming, refuse
 from port.sources.bundle import Bundle, index_of
 from port.sources.object_graph import OBJECT_GRAPH, full_names
 from port.sources.protos import parse_text
+from port.untrusted import MIB, read_bytes
 
 _STATE_FILE = "checkpoint"
-_STATE_BYTES = 1 << 24
+_STATE_BYTES = MIB  # a path a line, of the few checkpoints that are kept
 
 V1_CHECKPOINT = (
     "is a V1 checkpoint (one file, without an .index beside it), as old TensorFlow wrote; restore "
@@ -96,9 +97,8 @@ def _latest(state: Path) -> Path:
     file comes first: in a folder that was copied or moved, an absolute path leads elsewhere.
     """
     with naming(state):
-        if state.stat().st_size > _STATE_BYTES:
-            raise refuse(state, "is far too large for a checkpoint state file; name the prefix")
-        text = state.read_text(encoding="utf-8", errors="replace")
+        data = read_bytes(state, _STATE_BYTES, "a checkpoint state file")
+        text = data.decode(errors="replace")
         latest = parse_text("CheckpointState", text).model_checkpoint_path
     if not latest or "\0" in latest:
         raise refuse(state, "has no model_checkpoint_path; name the checkpoint's prefix instead")

@@ -7,7 +7,7 @@ from glob import escape
 from pathlib import Path
 
 from port.sources.archive import ArchiveSource
-from port.sources.base import Source, naming, refuse
+from port.sources.base import Source, naming, open_weights, refuse
 from port.sources.bundle import index_of
 from port.sources.checkpoint import V1_CHECKPOINT, checkpoint_prefix, open_checkpoint
 from port.sources.frozen_graph import FrozenGraphSource
@@ -76,7 +76,7 @@ def _open_named(path: Path) -> Source:
 
 def _open_file(path: Path) -> Source:
     """Open a single file, by what it starts and ends with and what it is called."""
-    with path.open("rb") as file:
+    with open_weights(path) as file:
         start = file.read(512)
         file.seek(max(0, file.seek(0, 2) - len(MAGIC)))
         end = file.read()

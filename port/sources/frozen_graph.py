@@ -12,7 +12,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from port.sources.base import Source, TensorInfo, check_unpacked, naming
+from port.sources.base import (
+    TENSOR_BYTES,
+    Source,
+    TensorInfo,
+    check_unpacked,
+    naming,
+    open_weights,
+    too_large,
+)
 from port.sources.protos import parse
 from port.sources.tensors import checked_shape, is_numeric, numpy_dtype
 from port.sources.wire import MalformedError, read_varint
@@ -21,6 +29,7 @@ _NODE_FIELD = 1
 _VARINT, _BYTES = 0, 2  # the kinds of field that a GraphDef has
 _FIELD_START_BYTES = 20  # two varints at most
 _READ = "/read"
+_NODE_BYTES = 1 << 20  # of all of a node but its values
 
 # Where a Tensor keeps its values when they are not raw bytes; int_val where not said.
 _VALUE_FIELDS = {
@@ -50,7 +59,7 @@ class FrozenGraphSource(Source):
 
     def __init__(self, path: Path) -> None:
         infos, self._places, implied = [], {}, 0
-        with naming(path), path.open("rb") as file:
+        with naming(path), open_weights(path) as file:
             for place in _node_places(file):
                 node = _read_node(file, place)
                 tensor = _constant(node)
@@ -64,7 +73,7 @@ class FrozenGraphSource(Source):
         super().__init__(path, "frozen graph", _variable_names(infos), [path])
 
     def _read(self, info: TensorInfo) -> np.ndarray:
-        with naming(self.path), self.path.open("rb") as file:
+        with naming(self.path), open_weights(self.path) as file:
             tensor = _constant(_read_node(file, self._places[info.stored_as]))
             if tensor is None or _info(info.stored_as, tensor).nbytes != info.nbytes:
                 raise MalformedError("was changed while it was read; open it again")
@@ -86,6 +95,8 @@ def _node_places(file: BinaryIO) -> Iterator[tuple[int, int]]:
         if kind == _BYTES:
             if at + value > size:
                 raise MalformedError("is cut short, or is no frozen graph (GraphDef)")
+            if number == _NODE_FIELD and value > TENSOR_BYTES + _NODE_BYTES:
+                raise MalformedError(f"has a node that {too_large(value)}")
             if number == _NODE_FIELD:
                 yield at, value
             at += value

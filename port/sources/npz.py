@@ -9,15 +9,18 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
+from os import SEEK_END
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 
-from port.sources.base import Source, TensorInfo, check_unpacked, refuse
+from port.sources.base import Source, TensorInfo, check_unpacked, open_weights, refuse
 from port.sources.tensors import checked_shape
 from port.sources.wire import MalformedError
 
 _NUMBERS = "biuf"
+_MOST_READ = 32 << 20  # the list has some 100 bytes an array; values are read in smaller pieces
 # Only these unpack no further than asked; numpy writes no other.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _HEADERS = {
@@ -38,16 +41,18 @@ class NpzSource(Source):
     """
 
     def __init__(self, path: Path) -> None:
-        with _damage(path, "the archive"):
-            self._zip = zipfile.ZipFile(path)
+        self._file = open_weights(path)
         try:
+            stored = self._file.seek(0, SEEK_END)
+            with _damage(path, "the archive"):
+                self._zip = zipfile.ZipFile(cast(IO[bytes], _Pieces(self._file, stored)))
             members = self._zip.infolist()
             unpacked = sum(member.file_size for member in members)
-            check_unpacked(path, "it", unpacked, path.stat().st_size)
+            check_unpacked(path, "it", unpacked, stored)
             infos = [_member_info(path, self._zip, member) for member in members]
             super().__init__(path, "npz archive", infos, [path])
         except BaseException:
-            self._zip.close()
+            self._file.close()
             raise
 
     def _read(self, info: TensorInfo) -> np.ndarray:
@@ -60,7 +65,23 @@ class NpzSource(Source):
 
     def close(self) -> None:
         """Close the archive."""
-        self._zip.close()
+        self._file.close()
+
+
+class _Pieces:
+    """The file, of which no more is read at once than a list of its arrays can need."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._size = file, size
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.close = file.close
+
+    def read(self, size: int = -1) -> bytes:
+        left = self._size - self._file.tell()
+        size = min(size, left) if size >= 0 else left
+        if size > _MOST_READ:
+            raise MalformedError("its list of arrays is far too long")
+        return self._file.read(size)
 
 
 def _member_info(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> TensorInfo:

@@ -13,8 +13,10 @@ from typing import BinaryIO
 
 from port.sources.base import naming
 from port.sources.wire import MalformedError, masked_crc32c, read_varint
+from port.untrusted import MIB, open_regular
 
 MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
+INDEX_BYTES = 8 * MIB  # some 100 bytes a tensor, so far more than any net has
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5  # one for the compression, four for the checksum
 _COMPRESSIONS = {1: "snappy", 2: "zstd"}
@@ -31,7 +33,7 @@ def read_table(path: Path) -> Iterator[tuple[bytes, bytes]]:
         InputError: The file is cut short or damaged, or its blocks are compressed.
 
     """
-    with naming(path), path.open("rb") as file:
+    with naming(path), open_regular(path, INDEX_BYTES, "a checkpoint's index") as file:
         last: bytes | None = None
         end = 0
         for _, handle in _entries(_read_block(file, *_index_place(file))):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from port.atomic import write_text
 from port.errors import InputError
+from port.untrusted import MIB, read_json
 from train.data.container import Undecodable, open_video
 from train.data.decoding import frame_rate, read_all
 from train.data.encoding import Unencodable, write_video
@@ -95,9 +96,11 @@ def _agree_on_settings(output: Path, settings: dict[str, int]) -> None:
     path = output / SETTINGS
     try:
         output.mkdir(parents=True, exist_ok=True)
-        earlier = json.loads(path.read_text()) if path.is_file() else settings
-    except (OSError, ValueError) as error:
-        raise InputError(f"{output}: cannot be used as a cache ({error})") from None
+    except OSError as error:
+        raise InputError(f"{output}: cannot be used as a cache ({error.strerror})") from None
+    earlier = read_json(path, "a cache's settings", MIB) if os.path.lexists(path) else settings
+    if not isinstance(earlier, dict):
+        raise InputError(f"{path}: not a cache's settings; choose another folder")
     if earlier != settings:
         told = ", ".join(f"--{name}={value}" for name, value in earlier.items())
         raise InputError(f"{output}: written with {told}; give the same or choose another folder")

@@ -11,6 +11,7 @@ import numpy as np
 
 from port.atomic import write_text
 from port.errors import InputError
+from port.untrusted import read_json
 from train.results import SCHEMA
 
 FIGURES = ("top1", "top5", "mean_class_top1", "loss")
@@ -28,11 +29,13 @@ def read_results(path: Path) -> dict[str, Any]:
         InputError: there is none.
     """
     try:
-        data: dict[str, Any] = json.loads(path.read_text())
+        data: dict[str, Any] = read_json(path, "a file of results")
         if data["schema"] != SCHEMA:
             raise InputError(f"{path}: results of another version of the project")
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: no readable results ({error}); test that fold first") from None
+    except InputError as error:
+        raise InputError(f"{error}; test that fold first") from None
+    except (KeyError, TypeError):
+        raise InputError(f"{path}: no results of a test; test that fold first") from None
     return data
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from port.errors import InputError
+from port.untrusted import MIB, read_text
 
 SUFFIXES = frozenset(".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ogv .ts .webm .wmv".split())
 # `v_Biking_g07_c02`; what stands before need not be the class's name, and often is not.
@@ -19,6 +20,9 @@ GROUP = re.compile(r"_g(\d+)(?=_|\.|$)")
 OFFICIAL_LISTS = "ucfTrainTestlist"  # the folder that UCF101's archive of splits unpacks to
 LISTING = "videos.csv"  # a folder with this file in it is read as that CSV
 COLUMNS = ("path", "label", "group")
+LISTING_BYTES = 32 * MIB  # the field's longest list has 650,000 videos, at some 45 bytes a line
+MOST_VIDEOS = 1_000_000
+NAME_LENGTH = 255  # of a class or a group, which may be a folder's name and part of a file's
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +80,20 @@ def read_videos(path: str | Path) -> VideoSet:
 def group_of(path: Path) -> str:
     """The group that a file's name states ("g07"), or ""."""
     numbers = GROUP.findall(path.name)
-    return f"g{int(numbers[-1]):02d}" if numbers else ""
+    return f"g{_value(numbers[-1]):0>2}" if numbers else ""
 
 
 def natural(text: str) -> tuple[tuple[int, str], ...]:
-    """A key that sorts g9 before g10, and 9 before 10."""
+    """A key that sorts g9 before g10, and 9 before 10, however many digits there are."""
     parts = re.split(r"(\d+)", text)
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
+    values = ((_value(part), part) for part in parts)
+    key = tuple((len(v), v) if part.isdecimal() else (-1, part) for v, part in values)
+    return (*key, (-2, text))  # so that 7 and 07 have an order, too
+
+
+def _value(digits: str) -> str:
+    """Without zeros in front; as text, since Python makes no number of thousands of digits."""
+    return digits.lstrip("0") or "0"
 
 
 def shown(path: Path | str) -> str:
@@ -183,8 +194,11 @@ def _official_classes(path: Path) -> tuple[str, ...]:
     classes: dict[int, str] = {}
     for number, line in _lines(path):
         fields = line.split(maxsplit=1)
-        if len(fields) != 2 or not fields[0].isdecimal() or int(fields[0]) in classes:
-            raise InputError(f"{path} line {number}: expected a new number and a name: {line!r}")
+        known = len(fields) == 2 and fields[0].isdecimal() and len(fields[0]) < 10
+        if not known or int(fields[0]) in classes:
+            start = line[:NAME_LENGTH]
+            raise InputError(f"{path} line {number}: expected a new number and a name: {start!r}")
+        _check_length(path, number, fields[1])
         classes[int(fields[0])] = fields[1].strip()
     if sorted(classes) != list(range(1, len(classes) + 1)):
         raise InputError(f"{path}: the numbers of the classes do not run from 1 without a gap")
@@ -207,7 +221,7 @@ def _official_splits(
     splits = {}
     for path in sorted(lists.glob("trainlist*.txt")):
         number = path.stem.removeprefix("trainlist")
-        if number.isdecimal():
+        if number.isdecimal() and len(number) < 10:
             splits[int(number)] = (read(path), read(lists / f"testlist{number}.txt"))
     return splits
 
@@ -219,11 +233,17 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
+def _check_length(path: Path, line: int, *names: str) -> None:
+    for name in names:
+        if len(name) > NAME_LENGTH:
+            raise InputError(
+                f"{path} line {line}: the name of a class or group has {len(name):,} characters; "
+                f"at most {NAME_LENGTH}"
+            )
+
+
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: no UTF-8 text ({error.reason})") from None
+    return read_text(path, LISTING_BYTES, "a list of videos")
 
 
 def _from_csv(path: Path) -> VideoSet:
@@ -239,8 +259,11 @@ def _from_csv(path: Path) -> VideoSet:
                 raise InputError(f"{path} line {number}: expected path,label or path,label,group")
             if cells[0] in rows:
                 raise InputError(f"{path} line {number}: {cells[0]} is listed twice")
+            if len(rows) == MOST_VIDEOS:
+                raise InputError(f"{path}: lists over {MOST_VIDEOS:,} videos; divide it")
+            _check_length(path, number, *cells[1:])
             rows[cells[0]] = (cells[1], cells[2] if len(cells) == 3 else "")
-    except csv.Error as error:
+    except csv.Error as error:  # such as a cell of over 131,072 characters
         raise InputError(f"{path}: no CSV ({error})") from None
     if not rows:
         raise InputError(f"{path}: lists no videos; expected lines of path,label,group")

@@ -7,6 +7,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from port.errors import InputError
+from port.untrusted import MIB, open_regular
 from verify.specs.spec import PortSpec
 
 
@@ -19,8 +20,10 @@ def load_spec(path: str | Path) -> PortSpec:
         InputError: there is no such file, it raises an error, or it has neither.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; --spec takes a Python file that defines spec()")
+    with open_regular(path, MIB, "a Python file that defines spec()"):
+        pass
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's greetings are no news
     sys.path.insert(0, str(path.parent.resolve()))
     try:

@@ -1,6 +1,5 @@
 """The whole measurement in units that take a minute or so, each kept as soon as it is done."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,11 +10,13 @@ import torch
 
 from port.atomic import write_text
 from port.genotype import list_models
+from port.untrusted import MIB, read_json
 from verify.reports.report import to_json
 from verify.tvn.cases import RANDOM_CASES, all_cases
 
 # What a unit found, as rows of plain data.
 Rows = list[dict[str, Any]]
+UNIT_BYTES = 64 * MIB
 # Of the nets with most layers, other tools' criteria are asked about one mutant of so many.
 CRITERIA_EVERY = {"tvn2": 4, "tvn3": 3, "tvn4": 3}
 # They take longest, and are measured share by share.
@@ -102,7 +103,7 @@ def run(folder: Path, names: list[str], watch: Callable[[str, int], None]) -> No
 def results(folder: Path) -> Iterator[dict[str, Any]]:
     """What was kept in `folder`."""
     for path in sorted(folder.glob("*.json")):
-        yield json.loads(path.read_text())
+        yield read_json(path, "a result of the measurement", UNIT_BYTES)
 
 
 def _path(folder: Path, name: str) -> Path:

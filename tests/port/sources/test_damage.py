@@ -96,4 +96,4 @@ def test_a_missing_data_file_is_named(copy: tuple[Path, Path]) -> None:
 def test_a_missing_index_is_named(copy: tuple[Path, Path]) -> None:
     copy[0].unlink()
     assert_refused(copy[0].with_suffix(""), "model.index: no such file, but its data is there")
-    assert_refused(copy[1], "model.index: cannot be read")
+    assert_refused(copy[1], "model.index: no such file")

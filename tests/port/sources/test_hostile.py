@@ -33,7 +33,8 @@ ENTRIES = {
     "no rank": (crafting.entry(None), "no shape"),
     "beyond the file": (crafting.entry(offset=4), "8 bytes, but tensor 'w' should end at byte 12"),
     "far beyond": (crafting.entry(offset=2**62), "should end at byte"),
-    "huge and beyond": (crafting.entry([2**38], size=2**40), "should end at byte"),
+    "huge and beyond": (crafting.entry([2**26], size=2**28), "should end at byte"),
+    "larger than any weight": (crafting.entry([2**38], size=2**40), "takes 1,099,511,627,776 byt"),
     "negative place": (crafting.entry(offset=-8), "negative place"),
     "negative bytes": (crafting.entry(size=-8), "negative place or size"),
     "unknown type": (crafting.entry(dtype=99), "data type 99"),
@@ -188,7 +189,7 @@ FOLDERS = {
     "state of nowhere": ({"checkpoint": b'model_checkpoint_path: "/"'}, "'/', which is gone"),
     "empty state": ({"checkpoint": b""}, "no model_checkpoint_path"),
     "damaged state": ({"checkpoint": b"\xff{{{{"}, "is no CheckpointState text"),
-    "endless state": ({"checkpoint": b"#" * ((16 << 20) + 1)}, "far too large"),
+    "endless state": ({"checkpoint": b"#" * ((1 << 20) + 1)}, "state file has at most"),
     "state of a V1 checkpoint": (
         {"checkpoint": b'model_checkpoint_path: "old"', "old": b"w"},
         "old: is a V1 checkpoint",
