@@ -1,59 +1,36 @@
 """The loop: steps, tests, checkpoints, until the epochs are done or a signal stops it."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from port.errors import InputError
 from train import checkpoint
+from train.checkpoint_form import most_bytes
 from train.data.clips import Batch
 from train.data.loaders import train_batches
 from train.data.sampler import Batches
 from train.data.splits import Split
 from train.distributed import World
-from train.evaluation import Stopped, predict_videos
+from train.evaluation import predict_videos
 from train.logs import Logs
 from train.pace import Pace, Plan, clock
+from train.position import Position
 from train.results import Results
 from train.run import Run
 from train.schedule import learning_rate
+from train.signals import Stopped, unbroken
 from train.trainer import Trainer
 
 # With several processes: steps between two agreements on whether to stop or to save. Signals do not
 # reach all of them at once, and asking every step would make a GPU wait.
 STEPS_TO_AGREE = 5
-
-
-@dataclass
-class Position:
-    """Where a run stands, as a checkpoint keeps it.
-
-    Attributes:
-        step: steps done.
-        epochs: of the run; a budget changes it once.
-        fitted: whether that was done.
-        tested: epochs after which the latest test was.
-        best: the best top-1 of a test; -1 before the first.
-        seconds: spent, in all sittings.
-        losses: how many steps are summed up in `loss` since the last line of metrics.
-        loss: their sum.
-        lines: of metrics written.
-        failed: files that could not be decoded.
-    """
-
-    epochs: int
-    step: int = 0
-    fitted: bool = False
-    tested: int = 0
-    best: float = -1.0
-    seconds: float = 0.0
-    losses: int = 0
-    loss: float = 0.0
-    lines: int = 0
-    failed: list[str] = field(default_factory=list)
 
 
 class Engine:
@@ -99,14 +76,35 @@ class Engine:
         """Whether all steps are done and tested."""
         return self.position.step >= self.total and not self._test_due()
 
-    def go_on(self) -> None:
-        """Take up what the run's last checkpoint holds."""
-        if self.world.main:
-            checkpoint.clear_leftovers(self.run.folder)
-        state = checkpoint.load(checkpoint.last_checkpoint(self.run.folder))
-        self.position = Position(**state["position"])
+    def go_on(self, resume: str = "last") -> None:
+        """Take up what the run's last checkpoint holds.
+
+        Args:
+            resume: `previous` takes the checkpoint before it where the last is damaged.
+
+        Raises:
+            InputError: says what is damaged; nothing of it was used.
+        """
+        folder = self.run.folder
+        (self.position, trained), path = checkpoint.take_up(folder, self._restored, resume)
         self._failed = set(self.position.failed)
-        self.trainer.load_state_dict(state["trainer"])
+        self.trainer.load_state_dict(trained)
+        self.world.gather(None)  # until then, others may be reading
+        if self.world.main:
+            checkpoint.clear_leftovers(folder)
+            if path != checkpoint.newest_checkpoint(folder):
+                checkpoint.set_damaged_aside(folder)
+
+    def _restored(self, path: Path) -> tuple[Position, dict[str, Any]]:
+        """What a checkpoint holds, if all of it is what this run may have saved."""
+        state = checkpoint.load(path, most_bytes(self.trainer.net.state_dict()))
+        try:
+            position = Position.restored(
+                state.get("position"), self.config, self.batches.steps_per_epoch
+            )
+            return position, self.trainer.checked(state.get("trainer"), position.step)
+        except InputError as error:
+            raise InputError(f"{path}: damaged: {error}") from None
 
     def train(self) -> bool:
         """Train; True at the end, False where a signal stopped it, its state saved.
@@ -121,51 +119,53 @@ class Engine:
         with Logs(folder, self.total, position.step, position.lines) as self._logs:
             if self.position.step == 0:
                 self.save()  # so that there is a last good checkpoint from the beginning
-            batches = self._batches()
-            while not self.finished:
-                if self._agreed(self._stopping()) or not self._advance(batches):
-                    self.save()
-                    self._logs.say(f"stopped at step {self.position.step}; state saved")
-                    return False
+            try:
+                with closing(self._batches()) as batches:
+                    while not self.finished:
+                        if self._agreed(self._stopping()):
+                            raise Stopped
+                        self._advance(batches)
+            except Stopped:
+                self.save()
+                self._logs.say(f"stopped at step {self.position.step}; state saved")
+                return False
         return True
 
     def save(self) -> None:
         """Write the checkpoint that a run goes on from."""
-        self._settle()
-        self.position.seconds = self._before + self._pace.elapsed
-        self.position.failed = sorted(self._failed)
-        self.position.lines = self._logs.lines
-        self._saved = time.monotonic()
-        if not self.world.main:
-            return
-        with self._pace.saving():
-            self._write()
+        with unbroken():
+            self._settle()
+            self.position.seconds = self._before + self._pace.elapsed
+            self.position.failed = sorted(self._failed)
+            self.position.lines = self._logs.lines
+            self._saved = time.monotonic()
+            if self.world.main:
+                with self._pace.saving():
+                    self._write()
 
     def _write(self) -> None:
         trained = self.trainer.state_dict()
         checkpoint.check_finite(trained["net"], self.position.step)
-        paths = [checkpoint.last_checkpoint(self.run.folder)]
+        kept_epoch = None
         epoch, within = divmod(self.position.step, self.batches.steps_per_epoch)
         if within == 0:
             self.run.save_weights("last", self.trainer.best_net, self._about())
             if epoch and self.config.keep_every and epoch % self.config.keep_every == 0:
-                paths.append(checkpoint.kept_checkpoint(self.run.folder, epoch))
-        checkpoint.save({"position": asdict(self.position), "trainer": trained}, *paths)
+                kept_epoch = epoch
+        state = {"position": asdict(self.position), "trainer": trained}
+        checkpoint.save(self.run.folder, state, kept_epoch)
 
-    def _batches(self) -> Iterator[Batch]:
-        clip = self.trainer.net.genotype.clip
+    def _batches(self) -> Generator[Batch]:
+        videos, clip = self.split.train, self.trainer.net.genotype.clip
         start, world = self.position.step, self.world
-        return train_batches(self.split.train, clip, self.config, self.batches, start, world)
+        return train_batches(videos, clip, self.config, self.batches, start, world, self._stopping)
 
-    def _advance(self, batches: Iterator[Batch]) -> bool:
-        """A step or a test, and what is due after it; False if a test was broken off."""
+    def _advance(self, batches: Iterator[Batch]) -> None:
+        """A step or a test, and what is due after it; raises Stopped if it was broken off."""
         if self._test_due():
-            try:
-                self._test()
-            except Stopped:
-                return False
+            self._test()
             self.save()
-            return True
+            return
         with self._pace.step():
             self._step(batches)
         position, epoch_ends = self.position, self._epoch_ends()
@@ -175,7 +175,6 @@ class Engine:
         late = time.monotonic() - self._saved >= self.config.save_minutes * 60
         if (epoch_ends and not self._test_due()) or self._agreed(late):
             self.save()
-        return True
 
     def _step(self, batches: Iterator[Batch]) -> None:
         config, position = self.config, self.position

@@ -13,11 +13,8 @@ from train.data.loaders import test_batches
 from train.data.transform import CROPS, prepare
 from train.data.videos import Video
 from train.distributed import World
+from train.signals import Stopped
 from train.trainer import arithmetic, laid_out
-
-
-class Stopped(Exception):  # noqa: N818  # a wish, not an error
-    """A test was given up because the run was asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def predict_videos(
         world: this process among those of the run.
         clips: evenly spaced clips of a video to average.
         crops: 1 or 3 of each clip.
-        stopping: asked after every batch, but only where the run is one process.
+        stopping: asked while no batch comes, and after each where the run is one process.
 
     Raises:
         Stopped: `stopping` said yes.
@@ -77,7 +74,7 @@ def predict_videos(
     total = torch.zeros(len(videos), net.num_classes, dtype=torch.float64)
     counted = torch.zeros(len(videos), dtype=torch.float64)
     failed: set[str] = set()
-    for batch in test_batches(videos, clip, clips, config, world):
+    for batch in test_batches(videos, clip, clips, config, world, stopping):
         failed.update(batch.failed)
         for crop in crops_of(crops):
             frames = prepare(batch, clip.image_size, crop, world.device)

@@ -1,11 +1,8 @@
 """What goes wrong around a run, told in a line with what to do."""
 
-import multiprocessing
-import signal
-import threading
-from collections.abc import Callable, Iterator
+import errno
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import torch
 
@@ -31,14 +28,15 @@ def explained(world: World) -> Iterator[None]:
         raise InputError(_no_memory()) from None
     except (ConnectionError, EOFError) as error:  # seen where one dies as it hands a batch over
         raise InputError(_worker_killed(str(error))) from None
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise InputError(f"{error.strerror}; {GO_ON}, after ulimit -n 1024") from None
     except RuntimeError as error:
         text = str(error)
         if "DataLoader worker" in text and ("killed" in text or "exited" in text):
             raise InputError(_worker_killed(text)) from None
         if "DataLoader timed out" in text:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # that they end is no news
-            for worker in multiprocessing.active_children():
-                worker.kill()  # what hangs would not end when asked to, and the exit waits for it
             raise InputError(
                 f"the data workers gave no batch for minutes; does the disk answer? {GO_ON}"
             ) from None
@@ -51,34 +49,10 @@ def explained(world: World) -> Iterator[None]:
         raise
 
 
-class _Once:
-    """A handler that does not handle a signal again once it has raised."""
-
-    def __init__(self, handler: Callable[[int, FrameType | None], object]) -> None:
-        self._handler = handler
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        self._handler(number, frame)
-        signal.signal(number, self)
-
-
-def tell_of_one_worker() -> None:
-    """Let torch raise for one data worker that ends, not for the next one as well.
-
-    Its handler of SIGCHLD raises wherever the main thread happens to be: for a second worker, in
-    the midst of what cleans up after the first. To be called when workers were started.
-    """
-    handler = signal.getsignal(signal.SIGCHLD)
-    main = threading.current_thread() is threading.main_thread()
-    if main and callable(handler) and not isinstance(handler, _Once):
-        signal.signal(signal.SIGCHLD, _Once(handler))
-
-
 def _worker_killed(text: str) -> str:
     return (
-        f"a data worker was killed ({_first_line(text)}), often for want of memory; {GO_ON}, "
-        "perhaps with fewer workers"
+        f"a data worker was killed ({_first_line(text)}), often for want of memory or of room in "
+        f"/dev/shm; {GO_ON}, perhaps with fewer workers"
     )
 
 

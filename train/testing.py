@@ -1,5 +1,6 @@
 """The test of a run: its weights on the videos it has not seen, in numbers and pictures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from port.errors import InputError
@@ -33,16 +34,30 @@ def test_folder(run: Run, which: str) -> Path:
     return run.folder / f"test-{which}"
 
 
-def test_run(run: Run, which: str, videos: VideoSet, world: World, output: Path) -> Results:
+def test_run(
+    run: Run,
+    which: str,
+    videos: VideoSet,
+    world: World,
+    output: Path,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Results:
     """Test the weights `last` or `best`, and write results and pictures to `output`.
 
     Raises:
+        Stopped: `stopping` said yes, and nothing was written; see `predict_videos`.
         InputError: there are no such weights, or the folder cannot be written.
     """
     config, held_out = run.config, split_of(run, videos)
     net = to_device(create_model(run.genotype, weights=run.weights(which)), config, world)
     found = predict_videos(
-        net, held_out.test, config, world, clips=config.test_clips, crops=config.test_crops
+        net,
+        held_out.test,
+        config,
+        world,
+        clips=config.test_clips,
+        crops=config.test_crops,
+        stopping=stopping,
     )
     about = {
         "run": str(run.folder),

@@ -17,15 +17,15 @@ import torch
 from port.errors import InputError
 from tests.train.processes import FORK, finish, together
 from tests.train.tiny import ALONE, engine, state, stop_after, tiny_config
-from train.checkpoint import clear_leftovers, last_checkpoint, load
+from train.checkpoint import clear_leftovers, last_checkpoint, load, save
 from train.config import Config
 from train.data.decoding import read_frames
 from train.data.videos import VideoSet, read_videos
 from train.distributed import World
 from train.evaluation import predict_videos
-from train.failures import explained, tell_of_one_worker
+from train.failures import explained
 from train.finetune import finetune
-from train.signals import StopRequest
+from train.signals import Interrupted, StopRequest, unbroken
 from train.start import start
 
 
@@ -36,12 +36,12 @@ def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(videos: VideoSet, tmp_
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
     try:
-        with pytest.raises(InputError, match=r"last\.pt: cannot be written \(File too large\)"):
+        with pytest.raises(InputError, match=r"\.pt: cannot be written \(File too large\)"):
             engine(config, videos, tmp_path).train()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
-    assert [p.name for p in path.parent.iterdir()] == ["last.pt"]
+    assert sorted(p.name for p in path.parent.iterdir()) == ["last.pt", "previous.pt"]
 
 
 def test_a_killed_data_worker_is_told(videos: VideoSet, tmp_path: Path) -> None:
@@ -54,28 +54,6 @@ def test_a_killed_data_worker_is_told(videos: VideoSet, tmp_path: Path) -> None:
         return False
 
     assert "a data worker was killed" in told(videos, tmp_path, kill_the_worker)
-
-
-def test_a_second_worker_that_ends_does_not_disturb_the_clean_up() -> None:
-    queue = FORK.Queue()
-
-    def two_end() -> None:
-        signal.signal(signal.SIGCHLD, _complain)
-        for _ in range(2):
-            tell_of_one_worker()
-        with pytest.raises(RuntimeError, match="a worker ended"):
-            signal.raise_signal(signal.SIGCHLD)
-        signal.raise_signal(signal.SIGCHLD)
-        queue.put("cleaned up")
-
-    process = FORK.Process(target=two_end)
-    process.start()
-    assert queue.get(timeout=60) == "cleaned up"
-    process.join()
-
-
-def _complain(number: int, frame: object) -> None:
-    raise RuntimeError("a worker ended")
 
 
 def test_a_worker_that_dies_while_it_hands_over_is_told() -> None:
@@ -96,6 +74,50 @@ def test_a_disk_that_does_not_answer_is_told(
     monkeypatch.setattr("train.data.loaders.PATIENCE", 2)
     monkeypatch.setattr("train.data.clips.read_frames", read_until_stuck)
     assert "gave no batch for minutes" in told(videos, tmp_path, lambda: False)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_asked_to_stop_it_does_though_its_data_workers_are_stopped(
+    workers: int, videos: VideoSet, tmp_path: Path
+) -> None:
+    """Again and again, so that they are stopped at one moment and another of their work."""
+    config = tiny_config(tmp_path, workers=workers, epochs=500, evaluate_every=7)
+    run, queue = tmp_path / "run", FORK.Queue()
+
+    def train(asks: Any) -> None:
+        torch.set_num_threads(1)
+        with StopRequest() as stop:
+            going_on = engine(config, videos, run, stopping=lambda: stop.received is not None)
+            asks.put(going_on.position.step)
+            assert not going_on.train()
+        queue.put((stop.received, going_on.position.step, multiprocessing.active_children()))
+
+    for sitting in range(4):
+        process = FORK.Process(target=train, args=(queue,))
+        process.start()
+        queue.get(timeout=60)
+        stopped = stop_children(process.pid or 0, workers, after=1 + 0.13 * sitting)
+        os.kill(process.pid or 0, signal.SIGTERM)
+        received, step, children = queue.get(timeout=25)
+        process.join(10)
+        assert process.exitcode == 0
+        assert received == signal.SIGTERM
+        assert children == []
+        assert load(last_checkpoint(run))["position"]["step"] == step
+        assert not any(Path(f"/proc/{worker}").exists() for worker in stopped)
+
+
+def stop_children(parent: int, count: int, after: float) -> list[int]:
+    """SIGSTOP to the children of a process, once they are there and a while has passed."""
+    path, deadline = Path(f"/proc/{parent}/task/{parent}/children"), time.monotonic() + 60
+    while len(children := path.read_text().split()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(after)
+    children = path.read_text().split()  # those of a test, if it is tested now
+    for child in children:
+        os.kill(int(child), signal.SIGSTOP)
+    return [int(child) for child in children]
 
 
 def told(videos: VideoSet, run: Path, stopping: Callable[[], bool]) -> str:
@@ -161,13 +183,28 @@ def test_a_broken_test_file_is_left_out_and_named(broken: VideoSet) -> None:
         predict_videos(net, broken_one, config, ALONE)
 
 
-def test_a_first_signal_asks_and_a_second_one_interrupts() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_signal_asks_a_second_one_interrupts_and_a_third_lets_clean_up(
+    number: signal.Signals,
+) -> None:
     with StopRequest() as stop:
         assert stop.received is None
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.received == signal.SIGINT
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Interrupted) as interruption:
+            os.kill(os.getpid(), number)
+        assert interruption.value.number == number
+        os.kill(os.getpid(), number)
+
+
+def test_what_saves_is_not_interrupted() -> None:
+    with StopRequest() as stop:
+        with unbroken():
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+                os.kill(os.getpid(), number)
+        assert stop.received == signal.SIGTERM
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_under_torchrun_every_signal_asks() -> None:
@@ -182,9 +219,9 @@ def test_a_checkpoint_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / "last.pt").write_bytes(content)
         with pytest.raises(InputError, match=r"last\.pt: no readable checkpoint"):
             load(tmp_path / "last.pt")
-    torch.save({"weights": torch.zeros(1)}, tmp_path / "last.pt")
+    save(tmp_path, {"weights": torch.zeros(1), "format": "another"})
     with pytest.raises(InputError, match="not a checkpoint of this version"):
-        load(tmp_path / "last.pt")
+        load(last_checkpoint(tmp_path))
 
 
 def test_a_checkpoint_cannot_execute_code(tmp_path: Path) -> None:
@@ -192,15 +229,17 @@ def test_a_checkpoint_cannot_execute_code(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return (os.mkdir, (str(tmp_path / "harm"),))
 
-    torch.save({"format": "tvn-checkpoint/1", "harm": Harm()}, tmp_path / "last.pt")
+    save(tmp_path, {"harm": Harm()})
     with pytest.raises(InputError, match="no readable checkpoint"):
-        load(tmp_path / "last.pt")
+        load(last_checkpoint(tmp_path))
     assert not (tmp_path / "harm").exists()
 
 
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
-    leftovers = [tmp_path / ".last.safetensors.x1", tmp_path / "checkpoints" / ".last.pt.x2"]
+    folder = tmp_path / "checkpoints"
+    leftovers = [tmp_path / ".last.safetensors.x1", folder / ".following.pt.x2"]
+    leftovers += [folder / "following.pt"]
     others = [tmp_path / "last.safetensors", tmp_path / ".notes"]
     for path in (*leftovers, *others):
         path.write_text("")
