@@ -13,6 +13,8 @@ from train.data.transform import Augmentation
 
 Settings = TypeVar("Settings")
 
+# Of a budget: ten years. What is planned with stays finite.
+MOST_HOURS = 87_600
 # What may differ when a run is continued, since no weight depends on it.
 FREE_TO_CHANGE = ("device", "evaluate_every", "keep_every", "log_every", "save_minutes", "workers")
 
@@ -90,6 +92,8 @@ class Config:
         for name in ("drop_rate", "momentum", "average", "label_smoothing"):
             if getattr(self, name) >= 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be less than 1")
+        if self.budget > MOST_HOURS:
+            raise InputError(f"budget={self.budget:g}: must be {MOST_HOURS} hours or less")
         if self.batch_size % self.accumulate:
             raise InputError(
                 f"batch_size={self.batch_size}: must divide into accumulate={self.accumulate} parts"

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from port.errors import InputError
 from train.config import Config
+from train.data.loaders import check_workers
 from train.data.splits import split
 from train.data.videos import VideoSet
 from train.distributed import World
 from train.engine import Engine
 from train.failures import explained
+from train.lock import locked
 from train.results import Results
 from train.run import Run, now
+from train.signals import Stopped
 from train.start import start
 from train.testing import split_of, test_folder, test_run
 from train.trainer import Trainer
@@ -26,6 +29,7 @@ def finetune(
     *,
     weights: Path | None = None,
     allow_unverified: bool = False,
+    resume: str = "last",
     stopping: Callable[[], bool] = lambda: False,
 ) -> Results | None:
     """Train and test. In a folder that holds a run, go on with it.
@@ -37,23 +41,31 @@ def finetune(
         world: this process among those of the run.
         weights: what to start from; nothing for scratch.
         allow_unverified: start from weights that `tvn verify` has not passed.
+        resume: `previous` goes on from the checkpoint before the last where the last is damaged.
         stopping: whether the run is to save its state and end.
 
     Returns:
         The results of the test, or None if it was stopped.
 
     Raises:
-        InputError: what was asked for does not fit, or something broke; see `Engine.train`.
+        InputError: what was asked for does not fit, another process is in the folder, or something
+            broke; see `Engine.train`.
     """
-    with explained(world):
-        engine = make_engine(config, videos, folder, world, weights, allow_unverified, stopping)
+    check_workers(config, world)
+    with explained(world), locked(folder, world):
+        engine = make_engine(
+            config, videos, folder, world, weights, allow_unverified, resume, stopping
+        )
         if not engine.train():
             return None
         run = engine.run
         if world.main:
             seconds, failed = round(engine.position.seconds, 1), engine.position.failed
             run = run.noted(finished=now(), seconds=seconds, failed=failed)
-        return test_run(run, "last", videos, world, test_folder(run, "last"))
+        try:
+            return test_run(run, "last", videos, world, test_folder(run, "last"), stopping)
+        except Stopped:
+            return None
 
 
 def make_engine(
@@ -63,6 +75,7 @@ def make_engine(
     world: World,
     weights: Path | None = None,
     allow_unverified: bool = False,
+    resume: str = "last",
     stopping: Callable[[], bool] = lambda: False,
 ) -> Engine:
     """What trains the run in `folder`, at its beginning or where it stopped; see `finetune`."""
@@ -72,7 +85,7 @@ def make_engine(
         parts = split_of(run, videos)
         _check_sizes(run, videos, len(parts.train), len(parts.test))
         engine = Engine(run, parts, Trainer(run.blank_net(), run.config, world), world, stopping)
-        engine.go_on()
+        engine.go_on(resume)
         return engine
     parts = split(videos, config.split, config.fold, config.seed)
     begun = start(config, videos.class_names, weights, allow_unverified)

@@ -11,6 +11,8 @@ PLANNED_SHARE = 0.95
 SLOW_STEPS = 2
 # A clip tested costs about a third of a clip trained on, which also goes backward.
 TEST_COST = 1 / 3
+# Seconds; what a clock without a better resolution would call nothing. Keeps every plan finite.
+SHORTEST_STEP = 1e-6
 
 
 @dataclass
@@ -100,7 +102,8 @@ class Plan:
 
     def seconds(self, pace: Pace, epochs: int, step: int = 0) -> float:
         """How long a run of `epochs` takes from step `step` to its end."""
-        per_clip = TEST_COST * pace.seconds_per_step / self.clips_per_step
+        per_step = max(pace.seconds_per_step, SHORTEST_STEP)
+        per_clip = TEST_COST * per_step / self.clips_per_step
         test = pace.test_seconds
         if test is None:
             test = per_clip * self.test_clips
@@ -109,7 +112,7 @@ class Plan:
         final = test * self.final_clips / max(1, self.test_clips)
         steps = epochs * self.steps_per_epoch - step
         saves = (epochs - done) * pace.save_seconds
-        return steps * pace.seconds_per_step + saves + tests * test + final
+        return steps * per_step + saves + tests * test + final
 
     def fitting_epochs(self, pace: Pace, spent: float, step: int, budget: float) -> int:
         """The most epochs that end within `budget` seconds of which `spent` are gone; at least 1.

@@ -25,7 +25,7 @@ from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.untrusted import JSON_BYTES, read_json, read_text
 from port.weights import save_weights
-from train.checkpoint import last_checkpoint
+from train.checkpoint import newest_checkpoint
 from train.config import Config
 from train.data.splits import Split
 from train.data.videos import VideoSet
@@ -112,7 +112,7 @@ class Run:
     @classmethod
     def begun(cls, folder: Path) -> bool:
         """Whether there is one to go on with."""
-        return (folder / "record.json").exists() and last_checkpoint(folder).exists()
+        return (folder / "record.json").exists() and newest_checkpoint(folder).exists()
 
     @classmethod
     def new(

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from port.errors import InputError
 from port.model import TinyVideoNet
 from train.average import make_average
+from train.checkpoint_form import check_names, check_range, checked, checked_optimizer
 from train.config import Config
 from train.data.clips import Batch
 from train.data.transform import augment
@@ -20,6 +21,8 @@ from train.distributed import World
 from train.mixup import mix, one_hot
 from train.optim import freeze, make_optimizer, set_learning_rate, set_training_mode
 
+# Of the loss, in fp16: what float32 holds, and its inverse, too.
+SMALLEST_SCALE, LARGEST_SCALE = 2.0**-126, 2.0**126
 HALF_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -111,6 +114,24 @@ class Trainer:
             "average": None if self.average is None else self.average.state_dict(),
         }
 
+    def checked(self, state: Any, step: int) -> dict[str, Any]:
+        """A copy of `state`, if this trainer may have saved it after `step` steps.
+
+        Raises:
+            InputError: begins with the name of what is wrong.
+        """
+        own = self.state_dict()
+        check_names(state, own, "trainer")
+        found = {key: checked(state[key], own[key], key) for key in ("net", "scaler", "average")}
+        if self.average is not None:
+            updates = int(found["average"]["n_averaged"])
+            check_range(updates, step + 1, step + 1, "average.n_averaged")
+        if self.scaler.is_enabled():
+            _check_scaler(found["scaler"], own["scaler"])
+        may_skip = self.scaler.is_enabled()
+        optimizer = checked_optimizer(state["optimizer"], self.optimizer, step, may_skip)
+        return found | {"optimizer": optimizer}
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
         self.net.load_state_dict(state["net"])
@@ -124,6 +145,14 @@ class Trainer:
         if isinstance(self._model, DistributedDataParallel) and part < self.config.accumulate:
             return self._model.no_sync()
         return nullcontext()
+
+
+def _check_scaler(found: dict[str, Any], own: dict[str, Any]) -> None:
+    """Raises InputError where a scale or count is out of bounds, or what is settled differs."""
+    check_range(found["scale"], SMALLEST_SCALE, LARGEST_SCALE, "scaler.scale")
+    check_range(found["_growth_tracker"], 0, own["growth_interval"], "scaler._growth_tracker")
+    for key in ("growth_factor", "backoff_factor", "growth_interval"):
+        check_range(found[key], own[key], own[key], f"scaler.{key}")
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from port.errors import InputError
+from port.text import visible
 from tvn_cli.main import no_arguments, required
-from tvn_cli.screen.say import say
+from tvn_cli.screen.say import complain, say
 
 if TYPE_CHECKING:
     from train.config import Config
@@ -20,7 +22,8 @@ USAGE = (
     "tvn finetune --data=DIR --run=DIR (--weights=W.safetensors | --model=M) [--preset=P]\n"
     "             [--set=NAME=VALUE,…] [--budget=2h] [--folds=all]\n"
     "torchrun --nproc_per_node=N -m -- tvn_cli finetune …    (several GPUs)\n\n"
-    "The same command again goes on where the run stopped. --show prints every setting."
+    "The same command again goes on where the run stopped; where its last checkpoint was damaged,\n"
+    "with --resume=previous from the one before it. --show prints every setting."
 )
 FEW = 12  # classes whose confusion matrix fits a terminal
 HOURS = {"h": 1.0, "min": 1 / 60, "s": 1 / 3600}
@@ -43,6 +46,9 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_enum("folds", "one", ["one", "all"], "train and test one fold or each",
                       flag_values=values)  # fmt: skip
     text("budget", None, "time to fit the epochs to, as 2h, 90min or 1.5h", flag_values=values)
+    flags.DEFINE_enum("resume", "last", ["last", "previous"], "where the last checkpoint is "
+                      "damaged: refuse it, or go on from the one before it",
+                      flag_values=values)  # fmt: skip
     switch("allow_unverified", False, "start from weights that `tvn verify` has not passed, and "
            "record that", flag_values=values)  # fmt: skip
     switch("show", False, "print every setting and its meaning, and do nothing",
@@ -59,12 +65,27 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     required(values, "data", "run")
     if config.model == "" and values.weights is None:
         raise InputError("--weights or --model must be given; see --help")
+    from train.signals import Interrupted
+
+    try:
+        return _train(values, config)
+    except Interrupted as error:
+        complain(
+            f"{values.run}: interrupted; the last checkpoint is intact: the same command again "
+            "goes on"
+        )
+        return 128 + error.number
+
+
+def _train(values: flags.FlagValues, config: "Config") -> int:
+    """Train and test the run or its folds; the exit status."""
     from port.memory import keep_freed_memory
     from train.data.folds import fold_folder
     from train.data.splits import fold_count
     from train.data.videos import read_videos
     from train.distributed import joined
     from train.finetune import finetune
+    from train.lock import locked
     from train.signals import StopRequest
 
     videos, folder = read_videos(values.data), Path(values.run)
@@ -72,7 +93,12 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     if values.folds == "all":
         folds = range(fold_count(videos, config.split))
         runs = {fold_folder(folder, fold): replace(config, fold=fold) for fold in folds}
-    with joined(config.device) as world, StopRequest(patient=world.size > 1) as stop:
+    with (
+        joined(config.device) as world,
+        StopRequest(patient=world.size > 1) as stop,
+        # All folds at once are one run to whoever starts a second one.
+        locked(folder, world) if values.folds == "all" else nullcontext(),
+    ):
         if world.device.type == "cpu":
             keep_freed_memory()
         for each, settings in runs.items():
@@ -83,6 +109,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
                 world,
                 weights=Path(values.weights) if values.weights else None,
                 allow_unverified=values.allow_unverified,
+                resume=values.resume,
                 stopping=lambda: stop.received is not None,
             )
             if results is None:
@@ -145,7 +172,9 @@ def _config(values: flags.FlagValues) -> "Config":
 
 
 def _hours(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(h|min|s)", text)
-    if not found:
-        raise InputError(f"--budget={text}: must look like 2h, 90min or 1.5h")
-    return float(found[1]) * HOURS[found[2]]
+    # re.ASCII: `\d` alone takes the digits of every script.
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(h|min|s)", text, re.ASCII)
+    hours = float(found[1]) * HOURS[found[2]] if found else 0.0
+    if not hours:
+        raise InputError(f"--budget={visible(text)}: must look like 2h, 90min or 1.5h")
+    return hours

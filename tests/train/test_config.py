@@ -57,6 +57,7 @@ def test_overrides_take_effect_in_order() -> None:
         ("epochs.part=2", "has no parts"),
         ("accumulate=3", "divide"),
         ("test_crops=2", "1 or 3"),
+        ("budget=1e300", "87600 hours or less"),
     ],
 )
 def test_what_no_run_could_use_is_refused_by_name(setting: str, told: str) -> None:

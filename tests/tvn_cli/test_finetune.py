@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import port
-from tests.train.tiny import TINY, assert_same_bits, figures
+from tests.train.tiny import TINY, assert_same_bits, figures, state
 from tests.tvn_cli.run import Outcome, tvn
+from train.checkpoint import last_checkpoint
 from train.data.generated import write_generated
 
 QUICK = "epochs=2,batch_size=6,workers=0,log_every=1,test_clips=2"
@@ -147,6 +148,64 @@ def test_sigterm_saves_and_the_same_command_goes_on(
     assert_same_bits(run, whole)
 
 
+def test_a_run_of_another_process_is_refused_and_signals_twice_leave_it_whole(
+    data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    settings = f"--set={QUICK},epochs=400,workers=1,evaluate_every=400,save_minutes=0"
+    command = ["finetune", f"--data={data}", f"--model={model}", f"--run={run}", settings]
+    for signals in ([signal.SIGTERM, signal.SIGTERM], [signal.SIGINT] * 3):
+        before = written(run)
+        with subprocess.Popen(
+            [sys.executable, "-m", "tvn_cli", *command],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            deadline = time.monotonic() + 60
+            while written(run) == before:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            refused = tvn(capsys, *command)
+            for number in signals:
+                process.send_signal(number)
+            out, error = process.communicate(timeout=30)
+        assert refused.status == 2
+        assert f"a run is going on there, by process {process.pid}" in refused.err
+        assert refused.err.count("\n") == 1
+        assert process.returncode == 128 + signals[0]
+        # Either the first was fulfilled before the second came, or the second said so.
+        assert "state saved" in out or (error.count("\n") == 1 and "interrupted" in error)
+        assert "Traceback" not in out + error
+        assert [path.name for path in run.rglob(".*")] == []
+        assert not (run / "run.lock").exists()
+        assert len(state(run)) > 20
+
+
+def written(run: Path) -> int:
+    """When the run's last checkpoint was."""
+    try:
+        return last_checkpoint(run).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_goes_on(
+    data: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    command = ["finetune", f"--data={data}", f"--model={model}", f"--run={run}",
+               f"--set={QUICK},epochs=2"]  # fmt: skip
+    assert tvn(capsys, *command).status == 0
+    whole = last_checkpoint(run).read_bytes()
+    last_checkpoint(run).write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    refused = tvn(capsys, *command)
+    assert refused.status == 2
+    assert refused.err.startswith(f"tvn: {last_checkpoint(run)}: damaged: ")
+    assert "--resume=previous" in refused.err
+    assert refused.err.count("\n") == 1
+    assert tvn(capsys, *command, "--resume=previous").status == 0
+    assert tvn(capsys, *command).status == 0  # and it is sound again
+
+
 def test_settings_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     shown = tvn(capsys, "finetune", "--preset=ucf50_tvn1", "--budget=90min", "--show")
     assert shown.status == 0
@@ -164,6 +223,10 @@ def test_settings_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
         (["--data=DATA", "--run=RUN", "--preset=best"], "no such preset; there are ucf50_tvn1"),
         (["--data=DATA", "--run=RUN", "--model=small", "--set=lr"], "name=value"),
         (["--data=DATA", "--run=RUN", "--model=small", "--budget=soon"], "--budget=soon"),
+        (["--data=DATA", "--run=RUN", "--model=small", "--budget=٣min"], "must look like"),
+        (["--data=DATA", "--run=RUN", "--model=small", "--budget=0.0h"], "must look like"),
+        (["--data=DATA", "--run=RUN", "--model=small", f"--budget={'9' * 5000}h"], "budget"),
+        (["--data=DATA", "--run=RUN", "--model=small", "--budget=1e9h"], "must look like"),
         (["--data=DATA", "--run=RUN", "--model=small", "--fold=9"], "--fold=9"),
         (["--data=DATA", "--run=FILE/r", "--model=small"], "--run cannot be written"),
         (["--data=DATA", "--run=RUN", "--weights=W"], "not verified"),
