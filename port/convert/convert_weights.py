@@ -11,11 +11,18 @@ from port.convert.names import Row, table
 from port.convert.recognise import recognise, select_from
 from port.convert.record import Conversion, combined_digest, digest, report_path, versions
 from port.convert.select import Selection
-from port.convert.state_dict import CLASSIFIER_BIAS, AnyGenotype, check_shapes, class_count
+from port.convert.state_dict import (
+    CLASSIFIER_BIAS,
+    AnyGenotype,
+    MisfitError,
+    check_shapes,
+    class_count,
+)
 from port.errors import InputError
 from port.genotype import Genotype
 from port.sources import Source, open_source
-from port.weights import DTYPES, Entry, stream_weights
+from port.weights import Entry, stream_weights
+from port.weights_header import DTYPES
 
 AUTO = "auto"
 # As long as a digest, for a header whose length is settled before anything was read.
@@ -126,7 +133,7 @@ def match(
     """The net's table for this source, and which stored tensor is which variable.
 
     Raises:
-        InputError: missing, unexpected and misshapen variables, all by name.
+        InputError: missing, unexpected and misshapen variables; a MisfitError holds all of them.
     """
     try:
         # The names depend on the genotype alone: the class count can wait until they are matched.
@@ -134,6 +141,8 @@ def match(
         shapes = {name: source.info(stored).shape for name, stored in selection.stored.items()}
         rows = table(genotype, class_count(shapes, CLASSIFIER_BIAS))
         check_shapes(shapes, {row.tf_name: row.tf_shape for row in rows})
+    except MisfitError as error:
+        raise error.shortened(source.path) from None
     except InputError as error:
         raise InputError(f"{source.path}: {error}") from None
     for row in rows:

@@ -1,6 +1,6 @@
 """TensorFlow variables to a torch state dict and back: exact inverses, strict about every name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from torch import Tensor
 from port.convert.names import Row, table
 from port.errors import InputError
 from port.genotype import Genotype
+from port.text import visible
 
 CLASSIFIER_BIAS = "dense/bias"
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+# Of a list of names in a message of one line, and of each name in characters.
+MOST_LISTED, LONGEST_LISTED = 5, 120
 AnyGenotype = Genotype | Mapping[str, Any] | str | Path
 
 
@@ -31,7 +34,7 @@ def state_dict_from_tf(
         Copies, of the arrays' own precision, under the port's keys.
 
     Raises:
-        InputError: missing, unexpected and misshapen variables, all in one message by name.
+        MisfitError: missing, unexpected and misshapen variables, all in one message by name.
     """
     shapes = {name: tuple(array.shape) for name, array in variables.items()}
     rows = table(Genotype.load(genotype), class_count(shapes, CLASSIFIER_BIAS))
@@ -80,7 +83,7 @@ def class_count(shapes: Mapping[str, Sequence[int]], bias: str) -> int:
 def check_shapes(
     found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raise one InputError that lists every missing, unexpected and misshapen name."""
+    """Raise one MisfitError that lists every missing, unexpected and misshapen name."""
     missing = [f"{name} {_show(shape)}" for name, shape in wanted.items() if name not in found]
     unexpected = [f"{name} {_show(shape)}" for name, shape in found.items() if name not in wanted]
     misshapen = [
@@ -88,12 +91,43 @@ def check_shapes(
         for name, shape in found.items()
         if name in wanted and shape != wanted[name]
     ]
-    kinds = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
-    complaints = [
-        f"{len(names)} {kind}: {', '.join(names)}" for kind, names in kinds.items() if names
-    ]
-    if complaints:
-        raise InputError(f"variables do not fit the net: {'; '.join(complaints)}")
+    misfits = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
+    if any(misfits.values()):
+        raise MisfitError.of(misfits)
+
+
+class MisfitError(InputError):
+    """Variables that do not fit a net.
+
+    `misfits` holds all of them, with their shapes: `missing`, `unexpected` and `misshapen`.
+    """
+
+    misfits: Mapping[str, Sequence[str]] = {}
+
+    @classmethod
+    def of(cls, misfits: Mapping[str, Sequence[str]]) -> "MisfitError":
+        """One whose message lists all of them by name."""
+        return cls._saying("", misfits, [", ".join(names) for names in misfits.values()])
+
+    def shortened(self, where: str | Path) -> "MisfitError":
+        """The same as one line of bounded length that begins with the file's name."""
+        return self._saying(f"{where}: ", self.misfits, map(_shorten, self.misfits.values()))
+
+    @classmethod
+    def _saying(
+        cls, start: str, misfits: Mapping[str, Sequence[str]], lists: Iterable[str]
+    ) -> "MisfitError":
+        pairs = zip(misfits.items(), lists, strict=True)
+        told = [f"{len(names)} {kind}: {text}" for (kind, names), text in pairs if names]
+        error = cls(f"{start}variables do not fit the net: {'; '.join(told)}")
+        error.misfits = misfits
+        return error
+
+
+def _shorten(names: Sequence[str]) -> str:
+    few = ", ".join(visible(name, LONGEST_LISTED) for name in names[:MOST_LISTED])
+    more = len(names) - MOST_LISTED
+    return f"{few} and {more} more" if more > 0 else few
 
 
 def _show(shape: Sequence[int]) -> str:

@@ -104,7 +104,7 @@ def _assert_refused(outcome: Outcome, told: list[str]) -> None:
         assert word in line
 
 
-def test_another_nets_checkpoint_is_refused_listing_every_name(
+def test_another_nets_checkpoint_is_refused_with_names_and_a_count(
     checkpoint: Path,
     other_genotype_file: Path,
     tmp_path: Path,
@@ -112,7 +112,8 @@ def test_another_nets_checkpoint_is_refused_listing_every_name(
 ) -> None:
     flags = (f"--model={other_genotype_file}", f"--source={checkpoint}")
     refused = tvn(capsys, "convert", *flags, f"--output={tmp_path / 'w.safetensors'}")
-    _assert_refused(refused, ["misshapen", "Block-1-0/Residual/conv2d/kernel", "wanted", "found"])
+    _assert_refused(refused, ["misshapen", "Block-1-0/", "wanted", "found", " more"])
+    assert len(refused.err) < 1000
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,6 +9,7 @@ import torch
 
 from port import InputError, convert_weights, create_model, load_weights
 from port.convert.names import table
+from port.convert.state_dict import MisfitError
 from port.genotype import Genotype
 from reference_tf import Original
 from tests.port.nets import SMALL, small_clips, small_genotype, small_variables
@@ -99,13 +100,19 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, value: float) -
 def test_another_nets_checkpoint_is_refused_with_the_names(tmp_path: Path) -> None:
     other = Genotype.from_dict({**SMALL, "blocks": SMALL["blocks"][:2]})
     source = save(tmp_path / "c", small_variables(CLASSES))
-    with pytest.raises(InputError, match=r"c: .*unexpected: .*Block-2-0/STConvs/Expand/conv2d/ker"):
+    with pytest.raises(MisfitError, match=r"c: variables .*; 1 misshapen: dense/kernel") as refusal:
         convert_weights(source, other, tmp_path / "w")
+    unexpected = refusal.value.misfits["unexpected"]
+    assert f"{len(unexpected)} unexpected: {unexpected[0]}, " in str(refusal.value)
+    assert any(name.startswith("Block-2-0/STConvs/Expand/conv2d/kernel") for name in unexpected)
+    assert len(str(refusal.value)) < 1000
     wider = Genotype.from_dict(
         {**SMALL, "blocks": [{**SMALL["blocks"][0], "filters": 5}, *SMALL["blocks"][1:]]}
     )
-    with pytest.raises(InputError, match=r"kernel \(wanted \[1, 1, 3, 5\], found \[1, 1, 3, 4\]\)"):
+    with pytest.raises(MisfitError) as refusal:
         convert_weights(source, wider, tmp_path / "w")
+    kernel = "Block-0-0/Expand/conv2d/kernel (wanted [1, 1, 5, 10], found [1, 1, 4, 8])"
+    assert kernel in refusal.value.misfits["misshapen"]
     assert not (tmp_path / "w").exists()
 
 
