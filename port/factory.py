@@ -28,13 +28,15 @@ def create_model(
             Genotype.
         num_classes: outputs of the classifier. Without it, what `weights` hold, or 50. Where it
             differs from what `weights` hold, the classifier starts anew.
-        weights: a `.safetensors` file that `tvn convert` or training wrote.
+        weights: a `.safetensors` file that `tvn convert` or training wrote. The net holds them
+            exactly: in float64 if any of them is, else in float32.
         num_frames: frames of a clip, where they are to differ from the genotype's.
         drop_rate: dropout of the head, in training.
         max_pool_predictions: the published head that pools over frames by maximum.
 
     Raises:
-        InputError: `model` or `weights` cannot be read or do not match.
+        InputError: `model` or `weights` cannot be read, or the weights are those of another net;
+            names the one that their header says.
     """
     genotype = Genotype.load(model)
     if num_frames is not None:

@@ -26,34 +26,30 @@ from port.convert.state_dict import check_shapes
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
+from port.text import visible
+from port.weights_header import BIAS, DTYPES, check_file, read_header, write_header
+from port.which_net import difference, has_layers_of, name_of
 
-FORMAT = "tvn-port/1"
-CLASSIFIER = ("head.dense.weight", "head.dense.bias")
 FLUSHED_AT_ONCE = 1 << 25  # bytes
-# numpy's and ml_dtypes' names: safetensors' name, bytes an element.
-DTYPES = {
-    "float64": ("F64", 8),
-    "float32": ("F32", 4),
-    "float16": ("F16", 2),
-    "bfloat16": ("BF16", 2),
-}
 
 
 @dataclass(frozen=True)
 class Weights:
     """A state dict with what its file says of it.
 
-    `about` holds what else the header says: `class_names`, `source`, `source_sha256`, `versions`.
+    `about` holds what else the header says: `class_names`, `source`, `source_sha256`, `versions`;
+    `path` is the file.
     """
 
     genotype: Genotype
     state_dict: dict[str, Tensor]
     about: dict[str, Any] = field(default_factory=dict)
+    path: str | Path = "weights"
 
     @property
     def num_classes(self) -> int:
         """How many classes the classifier has."""
-        return len(self.state_dict[CLASSIFIER[1]])
+        return len(self.state_dict[BIAS])
 
     def build(
         self,
@@ -61,11 +57,23 @@ class Weights:
         drop_rate: float = 0.5,
         max_pool_predictions: bool = False,
     ) -> TinyVideoNet:
-        """The net with these weights; `genotype` where it is to be another than theirs.
+        """The net with these weights, held exactly: in float64 if any of them is, else in float32.
+
+        Args:
+            genotype: where the clips are to be other ones than theirs; the layers must be theirs.
+            drop_rate: dropout of the head, in training.
+            max_pool_predictions: the published head that pools over frames by maximum.
 
         Raises:
-            InputError: lists by name what does not fit.
+            InputError: `genotype` is that of another net, or weights that were not read from a file
+                do not fit; lists them by name.
         """
+        if genotype is not None and not has_layers_of(genotype, self.genotype):
+            names = name_of(self.genotype), name_of(genotype)
+            raise InputError(
+                f"{self.path}: weights of {names[0]}, not of {names[1]} "
+                f"({difference(self.genotype, genotype)})"
+            )
         # Without memory at first, so that no time is spent on weights that are replaced at once.
         with torch.device("meta"):
             net = TinyVideoNet(
@@ -73,7 +81,9 @@ class Weights:
             )
         wanted = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
         check_shapes({key: tuple(t.shape) for key, t in self.state_dict.items()}, wanted)
-        net.load_state_dict(self.state_dict, assign=True)
+        types = {tensor.dtype for tensor in self.state_dict.values()}
+        dtype = torch.float64 if torch.float64 in types else torch.float32
+        net.load_state_dict({k: t.to(dtype) for k, t in self.state_dict.items()}, assign=True)
         return net
 
 
@@ -93,25 +103,24 @@ class Entry:
 
 
 def load_weights(path: str | Path) -> Weights:
-    """Read a weights file.
+    """Read a weights file; what its header says is checked before a tensor is read.
 
     Raises:
-        InputError: there is no such file, it is damaged, or this project did not write it.
+        InputError: there is no such file, it is damaged, this project did not write it, or it holds
+            NaN or infinity. The message is one line that begins with the path.
     """
+    check_file(path)
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            header = read_header(path, file)
             state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: no readable safetensors file ({error})") from None
-    if header.get("format") != FORMAT or not all(key in state_dict for key in CLASSIFIER):
-        raise InputError(f"{path}: not a weights file of `tvn convert` or of a training run")
-    try:
-        about = json.loads(header["about"])
-        genotype = Genotype.from_json(header["genotype"])
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: its header is damaged ({error})") from None
-    return Weights(genotype, state_dict, about)
+        raise InputError(f"{path}: no readable safetensors file ({visible(error)})") from None
+    for key, tensor in state_dict.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"{path}: {key} holds NaN or infinity; the training that wrote it "
+                             "diverged, or the file is damaged")  # fmt: skip
+    return Weights(header.genotype, state_dict, header.about, path)
 
 
 def save_weights(
@@ -186,8 +195,7 @@ def _write_at(file: int, data: memoryview, place: int) -> None:
 
 def _header(genotype: Genotype, entries: Sequence[Entry], about: Mapping[str, Any]) -> bytes:
     """The length and the JSON text that stand in front of the data."""
-    metadata = {"format": FORMAT, "genotype": genotype.to_json(), "about": json.dumps(about)}
-    header: dict[str, Any] = {"__metadata__": metadata}
+    header: dict[str, Any] = {"__metadata__": write_header(genotype, about)}
     offset = 0
     for entry in entries:
         if entry.dtype not in DTYPES:

@@ -98,11 +98,10 @@ def load_classifier(
     if chosen not in ("cpu", "cuda") or (chosen == "cuda" and not torch.cuda.is_available()):
         raise InputError(f"--device={device}: not here; use cpu")
     loaded = load_weights(weights)
-    net = loaded.build(max_pool_predictions=max_pool_predictions).to(chosen).eval()
+    # In float32, as clips are prepared, whatever the file holds.
+    net = loaded.build(max_pool_predictions=max_pool_predictions).float().to(chosen).eval()
     unnamed = [f"class {label}" for label in range(net.num_classes)]
     names = tuple(loaded.about.get("class_names") or unnamed)
-    if len(names) != net.num_classes:
-        raise InputError(f"{weights}: names {len(names)} classes and has {net.num_classes}")
     return Classifier(net, names, torch.device(chosen))
 
 

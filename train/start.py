@@ -13,6 +13,7 @@ from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.weights import Weights, load_weights
+from port.which_net import has_layers_of
 from train.config import Config
 
 # A net small enough for a CPU; not a published one.
@@ -55,8 +56,8 @@ def start(
         net = TinyVideoNet(genotype, len(class_names), *head)
         return Start(net, {"weights": None, "classifier": "new", "verification": {
             "verified": False, "reason": "trained from scratch"}})  # fmt: skip
-    verification = check_certificate(weights, allow_unverified=allow_unverified)
-    net = loaded.build(genotype, *head)
+    verification = check_certificate(weights, loaded.genotype, allow_unverified=allow_unverified)
+    net = loaded.build(genotype, *head).float()
     same = loaded.about.get("class_names") == list(class_names)
     if not same:
         net.reset_classifier(len(class_names))
@@ -81,7 +82,7 @@ def genotype_of(config: Config, weights: Weights | None) -> Genotype:
             raise InputError("--model or --weights must be given; see --help")
         return weights.genotype
     genotype = Genotype.load(SMALL if config.model == "small" else config.model)
-    if weights is not None and weights.genotype.blocks != genotype.blocks:
+    if weights is not None and not has_layers_of(genotype, weights.genotype):
         raise InputError(
             f"--model={config.model}: the weights are those of another net; leave --model out, or "
             "choose the preset of their net"

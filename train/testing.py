@@ -49,7 +49,7 @@ def test_run(
         InputError: there are no such weights, or the folder cannot be written.
     """
     config, held_out = run.config, split_of(run, videos)
-    net = to_device(create_model(run.genotype, weights=run.weights(which)), config, world)
+    net = to_device(create_model(run.genotype, weights=run.weights(which)).float(), config, world)
     found = predict_videos(
         net,
         held_out.test,

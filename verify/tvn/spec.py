@@ -94,17 +94,25 @@ def tvn_spec(
 def other_weights(
     variables: Mapping[str, np.ndarray], net: TinyVideoNet, rows: Iterable[Row]
 ) -> dict[str, tuple[str, ...]]:
-    """By tap, the variables among `rows` that the port does not hold bit for bit."""
+    """By tap, the variables among `rows` that the port does not hold bit for bit.
+
+    In a type that holds both: float16 in a net of float32 is as exact as it was.
+    """
     other = dict[str, tuple[str, ...]]()
     for row in rows:
         try:
             held = attrgetter(row.torch_key)(net)
         except AttributeError:  # a port without the layer
             held = None
-        right = np.ascontiguousarray(variables[row.tf_name])
-        if held is None or to_tf(held, row).tobytes() != right.tobytes():
+        right = variables[row.tf_name]
+        if held is None or not _same_bits(to_tf(held, row), right):
             other[row.tap] = (*other.get(row.tap, ()), row.tf_name)
     return other
+
+
+def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
+    dtype = np.promote_types(one.dtype, other.dtype)
+    return one.astype(dtype, copy=False).tobytes() == other.astype(dtype, copy=False).tobytes()
 
 
 @dataclass(frozen=True)
