@@ -90,7 +90,9 @@ def _to_tensorflow(values: flags.FlagValues) -> int:
     from verify.tvn.to_tensorflow import write_checkpoint, write_saved_model
 
     weights = load_weights(values.source)
-    verification = check_certificate(values.source, allow_unverified=values.allow_unverified)
+    verification = check_certificate(
+        values.source, weights.genotype, allow_unverified=values.allow_unverified
+    )
     variables = tf_from_state_dict(weights.state_dict, weights.genotype)
     if values.format == "saved_model":
         write_saved_model(

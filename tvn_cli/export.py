@@ -37,7 +37,9 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     from port.weights import load_weights
 
     weights = load_weights(values.weights)
-    verification = check_certificate(values.weights, allow_unverified=values.allow_unverified)
+    verification = check_certificate(
+        values.weights, weights.genotype, allow_unverified=values.allow_unverified
+    )
     net = weights.build(max_pool_predictions=values.max_pool_predictions)
     clip = weights.genotype.clip
     height, width = values.height or clip.image_size, values.width or clip.image_size

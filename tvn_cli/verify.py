@@ -69,6 +69,7 @@ def define(values: flags.FlagValues) -> None:
 
 def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Verify, print the table, write the reports and the certificate."""
+    from port.certificate import file_digest
     from port.memory import keep_freed_memory
 
     no_arguments(arguments)
@@ -81,14 +82,16 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
         required(values, "model")
     also, outputs = _variants(values), _writable_outputs(values)
     subject = _subject(values)
+    # Now, as they were read: in the minutes that follow others may take their name.
+    digest = None if values.weights is None else file_digest(values.weights)
     report = _run(subject, values.level, also)
     _write(report, outputs)
-    if values.weights is not None:
+    if digest is not None:
         from verify.tvn.certificate import write_certificate
 
         outcomes = {"inference": replace(report, further={}), **report.further}
         parts = (subject.genotype, subject.variables, values.level, outcomes)
-        say(f"{write_certificate(values.weights, *parts)}: written")
+        say(f"{write_certificate(values.weights, digest, *parts)}: written")
     return 0 if report.passed else 1
 
 
@@ -191,11 +194,17 @@ def _subject(values: flags.FlagValues) -> "Subject":
     from port.convert.state_dict import tf_from_state_dict
     from port.genotype import Genotype
     from port.weights import load_weights
+    from port.which_net import difference
     from verify.tvn.levels import Subject, converted, seeded_variables
 
     weights = None if values.weights is None else load_weights(values.weights)
-    own = weights.genotype if weights and values.model is None else None
-    genotype = own or Genotype.load(values.model)
+    genotype = weights.genotype if weights and values.model is None else None
+    genotype = genotype or Genotype.load(values.model)
+    if weights and (differing := difference(genotype, weights.genotype)):
+        raise InputError(
+            f"--model={values.model}: another net than that of {values.weights} ({differing}); "
+            "leave --model out to verify the net that is named there"
+        )
     if values.source is not None:
         variables = read_variables(values.source, genotype, use_ema=values.use_ema)
     elif weights:
@@ -203,7 +212,7 @@ def _subject(values: flags.FlagValues) -> "Subject":
     else:
         variables = seeded_variables(genotype, values.num_classes, values.seed)
     if weights:
-        net = weights.build(genotype, max_pool_predictions=values.max_pool_predictions)
+        net = weights.build(max_pool_predictions=values.max_pool_predictions)
         if len(variables["dense/bias"]) != net.num_classes:
             raise InputError(
                 f"{values.weights} has {net.num_classes} classes, {values.source} "

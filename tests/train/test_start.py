@@ -2,13 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import port
-from port.certificate import SCHEMA, certificate_path, file_digest
+from tests.certificates import certify
 from tests.train.tiny import TINY, engine, stop_after, tiny_config
 from train.config import Config
 from train.data.videos import VideoSet
@@ -29,9 +30,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
             module.running_var.uniform_(0.2, 3)  # type: ignore[union-attr]
             torch.nn.init.uniform_(module.weight, 1, 4)
     port.save_weights(path, TINY, net.state_dict())
-    digest = file_digest(path)
-    certificate = {"schema": SCHEMA, "passed": True, "level": "training", "weights_sha256": digest}
-    certificate_path(path).write_text(json.dumps(certificate))
+    certify(path, TINY)
     return path
 
 
@@ -97,6 +96,16 @@ def test_unverified_weights_are_refused_or_recorded(weights: Path, tmp_path: Pat
     assert record["verification"]["verified"] is False
     scratch = start(Config(model="small"), CLASSES).origin
     assert scratch["verification"] == {"verified": False, "reason": "trained from scratch"}
+
+
+def test_weights_verified_as_those_of_another_net_are_refused(
+    weights: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(weights.read_bytes())
+    certify(own, replace(TINY, frame_stride=TINY.clip.frame_stride + 1))
+    with pytest.raises(port.InputError, match=r"another net .*\(frame_stride 3 instead of 2\)"):
+        start(Config(), CLASSES, own)
 
 
 def test_weights_of_another_net_are_refused(weights: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from port.atomic import write_text
-from port.certificate import SCHEMA, certificate_path, file_digest
+from port.certificate import Certificate, certificate_path
 from port.convert.record import combined_digest, digest, versions
 from port.genotype import Genotype
 from verify.reports.report import Outcome, to_json
@@ -17,6 +17,7 @@ from verify.reports.report import Outcome, to_json
 
 def write_certificate(
     weights: str | Path,
+    weights_sha256: str,
     genotype: Genotype,
     variables: Mapping[str, np.ndarray],
     level: str,
@@ -26,26 +27,26 @@ def write_certificate(
 
     Args:
         weights: the file that was judged.
+        weights_sha256: its digest when it was read.
         genotype: the net.
         variables: the original's, which the weights were held against.
         level: of the verification.
         outcomes: what was compared, by name.
     """
     digests = {name: digest(value) for name, value in variables.items()}
-    certificate = {
-        "schema": SCHEMA,
-        "passed": bool(outcomes) and all(outcome.passed for outcome in outcomes.values()),
-        "level": level,
-        "weights": Path(weights).name,
-        "weights_sha256": file_digest(weights),
-        "source_sha256": combined_digest(digests),
-        "genotype": genotype.to_dict(),
-        "compared": [_compared(name, outcome) for name, outcome in outcomes.items()],
-        "versions": versions() | _tensorflow_version(),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    certificate = Certificate(
+        passed=bool(outcomes) and all(outcome.passed for outcome in outcomes.values()),
+        level=level,
+        weights=Path(weights).name,
+        weights_sha256=weights_sha256,
+        source_sha256=combined_digest(digests),
+        genotype=genotype,
+        compared=[_compared(name, outcome) for name, outcome in outcomes.items()],
+        versions=versions() | _tensorflow_version(),
+        written=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     path = certificate_path(weights)
-    write_text(path, to_json(certificate))
+    write_text(path, to_json(certificate.to_dict()))
     return path
 
 
