@@ -5,13 +5,22 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 EXAMPLES := .venv/examples
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-random test-slow lint format clean
 
 demo: $(INSTALLED)
 	$(BIN)/tvn demo
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# In another order each time: `make test-random TIMES=10`; `SEED=n` begins with order n.
+TIMES ?= 1
+SEED ?= $(shell date +%s)
+test-random: $(INSTALLED)
+	for seed in $$(seq $(SEED) $$(($(SEED) + $(TIMES) - 1))); do \
+	  $(BIN)/pytest -n 2 --dist worksteal --random-order-bucket=global \
+	    --random-order-seed=$$seed || exit 1; \
+	done
 
 test-slow: $(EXAMPLES)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow

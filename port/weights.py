@@ -83,7 +83,10 @@ class Weights:
         check_shapes({key: tuple(t.shape) for key, t in self.state_dict.items()}, wanted)
         types = {tensor.dtype for tensor in self.state_dict.values()}
         dtype = torch.float64 if torch.float64 in types else torch.float32
-        net.load_state_dict({k: t.to(dtype) for k, t in self.state_dict.items()}, assign=True)
+        # Copied out of the mapped file, where a tensor begins at any multiple of eight bytes: how
+        # memory is aligned can decide in which order a kernel adds up.
+        owned = {key: tensor.to(dtype, copy=True) for key, tensor in self.state_dict.items()}
+        net.load_state_dict(owned, assign=True)
         return net
 
 

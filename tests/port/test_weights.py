@@ -1,6 +1,9 @@
 """Weights files keep everything, refuse what is not theirs, and appear whole or not at all."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,10 +13,11 @@ from safetensors.torch import save_file
 
 from port import InputError, load_weights, save_weights
 from port.atomic import write_text, writing
-from port.weights import Entry, stream_weights
+from port.weights import Entry, Weights, stream_weights
 from tests.port.nets import small_clips, small_genotype, small_net, small_state_dict
 
 ABOUT = {"class_names": ["a", "b", "ü", "d", "e"], "source": "TensorFlow checkpoint"}
+ALIGNMENT = 64  # bytes, of the memory that PyTorch takes on a CPU
 
 
 @pytest.fixture
@@ -51,6 +55,50 @@ def test_integers_are_no_weights(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="head: weights of type int64"):
         save_weights(tmp_path / "w", small_genotype(), {"head": torch.zeros(2, dtype=torch.int64)})
     assert not list(tmp_path.iterdir())
+
+
+def misaligned(tensor: torch.Tensor, offset: int) -> torch.Tensor:
+    """The same values, `offset` bytes past where PyTorch would have them begin."""
+    memory = torch.empty(tensor.nbytes + 2 * ALIGNMENT, dtype=torch.uint8)
+    start = -memory.data_ptr() % ALIGNMENT + offset
+    there = memory[start : start + tensor.nbytes].view(tensor.dtype).view(tensor.shape)
+    return there.copy_(tensor)
+
+
+@pytest.mark.parametrize("offset", range(8, ALIGNMENT, 8))
+def test_a_net_owns_its_memory(offset: int) -> None:
+    """Wherever the file has its tensors."""
+    planted = {key: misaligned(tensor, offset) for key, tensor in small_state_dict().items()}
+    assert {tensor.data_ptr() % ALIGNMENT for tensor in planted.values()} == {offset}
+    net = Weights(small_genotype(), planted).build()
+    assert {tensor.data_ptr() % ALIGNMENT for tensor in net.state_dict().values()} == {0}
+
+
+FEATURES_OF_EVERY_HEADER = """
+import hashlib, sys
+
+import torch
+
+import port
+from tests.port.nets import small_clips, small_genotype, small_state_dict
+
+for length in range(0, 64, 8):
+    about = {"padding": "x" * length}
+    port.save_weights(sys.argv[1], small_genotype(), small_state_dict(), about)
+    net = port.create_model(small_genotype(), weights=sys.argv[1]).eval()
+    features = net.forward_features(small_clips(1)).detach()
+    print(hashlib.sha256(features.numpy().tobytes()).hexdigest())
+"""
+
+
+def test_equal_weights_give_equal_features_whatever_stands_in_front_of_them(tmp_path: Path) -> None:
+    """Also with the code that MKL has for processors without AVX2, which looks at alignment."""
+    command = [sys.executable, "-c", FEATURES_OF_EVERY_HEADER, str(tmp_path / "w.safetensors")]
+    environment = {**os.environ, "MKL_ENABLE_INSTRUCTIONS": "SSE4_2", "OMP_NUM_THREADS": "1"}
+    environment.pop("MKL_CBWR", None)  # which would do it too
+    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    digests = printed.stdout.split()
+    assert len(digests) == 8 and len(set(digests)) == 1
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, -1])
