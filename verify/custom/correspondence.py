@@ -13,8 +13,9 @@ from port.errors import InputError
 from verify.custom.fingerprint import agree
 from verify.custom.matching import Found, Match
 from verify.custom.original import OUTPUT, Call
-from verify.custom.torch_module import REFUSALS, Place, to_original
+from verify.custom.torch_module import Place, to_original
 from verify.custom.weights import Row, load, matches, state_of
+from verify.runners.pytorch import REFUSALS
 
 # Exchanges of equal-shaped layers that are tried, where the outputs do not agree.
 TRIES = 24

@@ -3,7 +3,8 @@
 from typing import Any
 
 from verify.custom.keras_layers import to_numpy, variables_of
-from verify.custom.training_sides import INPUT_GRADIENT, OUTPUT
+from verify.custom.original import OUTPUT
+from verify.custom.training_sides import INPUT_GRADIENT
 from verify.custom.whole_constants import whole_constants
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from verify.custom.fingerprint import Fingerprint, agree
 from verify.custom.layouts import ACTIVATIONS, Layout, fitting
 from verify.custom.original import OUTPUT, Call
-from verify.custom.torch_module import REFUSALS, Place, path_of, watch
+from verify.custom.torch_module import Place, path_of, watch
 from verify.custom.weights import Row, load, matches, own_state, possible_rows
+from verify.runners.pytorch import REFUSALS
 
 # By which sign a counterpart was recognised.
 READS, COMPUTES = "what it reads", "what it computes"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from port.errors import InputError
 from verify.custom.layouts import Layout
 from verify.custom.original import OUTPUT
+from verify.runners.pytorch import REFUSALS
 from verify.specs.spec import See, Stage
 
 # Calls the module on its inputs by name and returns its one output.
@@ -22,8 +23,6 @@ Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 Watch = Callable[[str, nn.Module, Any], Any]
 # Is told of a module that is about to work: its place, itself, and its arguments.
 Before = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any]], None]
-# Errors by which a wrong port refuses what it has computed so far.
-REFUSALS = (RuntimeError, ValueError, IndexError)
 
 
 def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -7,11 +7,13 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from verify.custom.layouts import Layout
-from verify.custom.torch_module import REFUSALS, Forward, to_original
+from verify.custom.original import OUTPUT
+from verify.custom.torch_module import Forward, to_original
 from verify.custom.weights import Row
+from verify.runners.pytorch import REFUSALS, gradient_or_zeros
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import (
     LOSS,
@@ -22,7 +24,6 @@ from verify.specs.training_spec import (
 )
 
 INPUT_GRADIENT = gradient_of("input")
-OUTPUT = "output"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class ModuleTrainer:
             values[LOSS] = loss.detach().numpy()
             loss.backward()
             values |= self._gradients()
-            values[INPUT_GRADIENT] = to_original(_gradient(x), layout)
+            values[INPUT_GRADIENT] = to_original(gradient_or_zeros(x), layout)
         except REFUSALS as error:
             self._stopped["by"] = f"{type(error).__name__}: {error}"
         self.module.zero_grad()
@@ -138,12 +139,9 @@ class ModuleTrainer:
     def _gradients(self) -> Arrays:
         parameters: Mapping[str, nn.Parameter] = dict(self.module.named_parameters())
         return {
-            gradient_of(row.variable): to_original(_gradient(parameters[row.key]), row.layout)
+            gradient_of(row.variable): to_original(
+                gradient_or_zeros(parameters[row.key]), row.layout
+            )
             for row in self.rows(trained=True)
             if row.key in parameters and parameters[row.key].requires_grad
         }
-
-
-def _gradient(tensor: Tensor) -> Tensor:
-    """Zeros where the loss does not depend on it."""
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

@@ -12,6 +12,7 @@ from verify.diagnosis.cause import EXPLAINED, WORTH_NAMING, Cause, Repair, expla
 from verify.diagnosis.fault import Plant, Site, behaves
 from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.repairs import repairs
+from verify.runners.pytorch import REFUSALS
 
 # Pairs of repairs are tried among so many that seem nearest.
 PAIRED = 12
@@ -75,5 +76,5 @@ def _output(view: LayerView) -> np.ndarray | None:
     """None where the layer refuses what it is fed."""
     try:
         return view.output()
-    except (RuntimeError, ValueError, IndexError, TypeError):
+    except (*REFUSALS, TypeError):
         return None

@@ -12,6 +12,8 @@ from verify.specs.spec import See, Stage
 
 # Runs a stage's modules on what it reads; the taps are seen on the way.
 StageCall = Callable[[Mapping[str, Tensor]], object]
+# Errors by which a wrong port refuses what it has computed so far.
+REFUSALS = (RuntimeError, ValueError, IndexError)
 
 
 class TorchRunner:
@@ -63,8 +65,7 @@ class TorchRunner:
         reads = {name: self._tensor(given[name]) for name in stage.reads}
         # A wrong port may hand on shapes that the next layer refuses. What it computed until then
         # is judged; what is missing is reported as not computed.
-        refusals = suppress(RuntimeError, ValueError, IndexError)
-        with port.taps.watch(modules, watch), refusals:
+        with port.taps.watch(modules, watch), suppress(*REFUSALS):
             self._calls[stage.name](reads)
 
     def module(self, tap: str) -> nn.Module:
@@ -82,6 +83,11 @@ class TorchRunner:
     def _tensor(self, array: np.ndarray) -> Tensor:
         tensor = from_nhwc(array).to(self._dtype)
         return tensor.contiguous(memory_format=self._memory_format) if tensor.ndim == 4 else tensor
+
+
+def gradient_or_zeros(tensor: Tensor) -> Tensor:
+    """Its gradient after a backward pass; zeros where the loss does not depend on it."""
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
 
 
 def to_nhwc(tensor: Tensor) -> np.ndarray:

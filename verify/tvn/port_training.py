@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from port.convert.names import table
 from port.convert.state_dict import tf_from_state_dict, to_tf
 from port.model import TinyVideoNet
+from verify.runners.pytorch import REFUSALS, gradient_or_zeros
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import LOGITS, LOSS, TrainingBatch, gradient_of
 from verify.tvn.original_training import VIDEO_GRADIENT
@@ -56,12 +57,12 @@ class TorchTrainer:
         clips = self._clips(batch).requires_grad_()
         # A wrong port may refuse; what it did not compute is reported as missing.
         values: Arrays = {}
-        with suppress(RuntimeError, ValueError, IndexError):
+        with suppress(*REFUSALS):
             logits, loss = self._forward(clips, batch)
             values = self._statistics() | {LOGITS: _array(logits), LOSS: _array(loss)}
             loss.backward()
             values |= self._gradients()
-            values[VIDEO_GRADIENT] = _array(_gradient(clips).movedim(1, -1))
+            values[VIDEO_GRADIENT] = _array(gradient_or_zeros(clips).movedim(1, -1))
         self.net.zero_grad()
         for name, buffer in self.net.named_buffers():
             buffer.copy_(before[name])
@@ -103,7 +104,7 @@ class TorchTrainer:
 
     def _gradients(self) -> Arrays:
         return {
-            gradient_of(row.tf_name): to_tf(_gradient(self._parameters[row.tf_name]), row)
+            gradient_of(row.tf_name): to_tf(gradient_or_zeros(self._parameters[row.tf_name]), row)
             for row in self._rows
             if row.trainable and self._parameters[row.tf_name].requires_grad
         }
@@ -127,11 +128,6 @@ def softmax_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def sigmoid_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over batch and classes of the cross-entropy with `labels` `[B, classes]`, 0 or 1."""
     return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
-
-
-def _gradient(tensor: Tensor) -> Tensor:
-    """Zeros where the loss does not depend on it."""
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
 
 
 def _array(tensor: Tensor) -> np.ndarray:
