@@ -1,5 +1,5 @@
 """`python -m tvn_cli`, the same as `tvn`."""
 
-from tvn_cli.main import run
+from tvn_cli.entry import run
 
 run()

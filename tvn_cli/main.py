@@ -1,14 +1,12 @@
 """Dispatch to the verbs, and what every verb shares: help, exit status, errors in one line.
 
 Exit status: 0 done and every check passed; 1 a check failed; 2 the request or the input is bad.
-Little is imported before Ctrl-C is answered, and nothing that takes time before a verb's flags are
-read.
+Nothing that takes time is imported before a verb's flags are read.
 """
 
-import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tvn_cli.screen.say import complain, say
 
@@ -42,22 +40,6 @@ class Command(Protocol):
         """Do it; return the exit status."""
 
 
-def run() -> NoReturn:
-    """The entry point of the console script."""
-    from tvn_cli.process.interrupt import answer_interrupts, interrupted, leave
-
-    answer_interrupts()
-    try:
-        status = _run(sys.argv[1:])
-    except BaseException:
-        if interrupted():
-            leave()
-        raise
-    if interrupted():  # and something went on all the same
-        leave()
-    sys.exit(status)
-
-
 def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status."""
     if not argv or argv[0] in ("-h", "--help", "help"):
@@ -74,29 +56,6 @@ def main(argv: Sequence[str]) -> int:
         if line := refusal(verb, error):
             return _refuse(line)
         raise
-
-
-def _run(argv: Sequence[str]) -> int:
-    """`main` for a process: what concerns all commands alike, and no status of 1 by mistake."""
-    from tvn_cli.process import failures
-    from tvn_cli.process.streams import OutputError, guarded_streams, leave_unwritten
-
-    try:
-        with guarded_streams():
-            if line := failures.unfit_surroundings():
-                return _refuse(line)
-            return main(argv)
-    except OutputError as error:
-        leave_unwritten()
-        status, line = failures.unwritten(error)
-        _refuse(line)
-        return status
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
-        _refuse("a mistake in tvn itself, not in what you asked for; please report the lines above")
-        return failures.MISTAKE
 
 
 def _run_command(verb: str, rest: Sequence[str]) -> int:

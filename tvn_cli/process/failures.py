@@ -2,9 +2,11 @@
 
 import errno
 import os
-import resource
 from collections.abc import Iterator
 
+from port.address_space import require_address_space
+from port.errors import InputError
+from tvn_cli.process.shadowing import OWN, shadowed
 from tvn_cli.process.streams import OutputError
 
 REFUSED = 2  # the request or the input is bad, or the machine lacks what it takes
@@ -43,21 +45,17 @@ LEAST_ADDRESS_SPACE = 1 << 30
 
 def refusal(verb: str, error: BaseException) -> str | None:
     """The line for an error that speaks of the request, the input or the machine, else None."""
-    from absl import flags
-
-    from port.errors import InputError
-    from tvn_cli.process.shadowing import shadowed
-
-    chain = list(_chain(error))
-    if isinstance(error, flags.Error | InputError):
+    if isinstance(error, InputError) or type(error).__module__.startswith("absl.flags"):
         return str(error)
+    chain = list(_chain(error))
+    for each in chain:
+        if line := shadowed(each):
+            return line
     if any(_is_of_memory(each) for each in chain):
         return "out of memory; give it more, or less to do at a time"
     for each in chain:
         if isinstance(each, ModuleNotFoundError) and (line := _missing(verb, each.name or "")):
-            return shadowed() or line
-    if isinstance(error, ImportError | AttributeError) and (line := shadowed()):
-        return line
+            return line
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
         what = f"{error.filename}: " if error.filename is not None else ""
         return f"{what}{error.strerror}"
@@ -75,14 +73,11 @@ def unwritten(error: OutputError) -> tuple[int, str]:
 
 def unfit_surroundings() -> str | None:
     """The line for a process that had better not begin."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE:
-        return (
-            f"out of memory: the limit of {limit >> 20} MB (ulimit -v) is below the "
-            f"{LEAST_ADDRESS_SPACE >> 20} MB that it takes to start"
-        )
     try:
+        require_address_space(LEAST_ADDRESS_SPACE, "PyTorch")
         os.getcwd()  # noqa: PTH109
+    except InputError as error:
+        return str(error)
     except OSError as error:
         return f"the working folder cannot be read ({error.strerror}); start from one that is there"
     return None
@@ -110,8 +105,6 @@ def _missing(verb: str, name: str) -> str | None:
     package = name.partition(".")[0]
     if extra := EXTRAS.get(package):
         return f"tvn {verb} needs {package}: pip install 'tvn-port[{extra}]'"
-    from tvn_cli.process.shadowing import OWN
-
     if package in OWN or not package:
         return None
     return f"tvn {verb} needs {package}, which is not installed: pip install tvn-port"

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
@@ -111,7 +112,12 @@ class ProcessServer:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self._make, theirs), daemon=True)
-        process.start()
+        # Deaf to Ctrl-C, which reaches all processes of a terminal: this one answers and ends it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         return process, ours
 

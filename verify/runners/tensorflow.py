@@ -8,7 +8,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from port.address_space import require_address_space
 from port.errors import InputError
+
+# Under less, TensorFlow's libraries end the process (seen up to 2.5 GB).
+LEAST_ADDRESS_SPACE = 4 << 30
 
 
 def import_keras() -> Any:
@@ -36,6 +40,7 @@ def import_quietly(name: str) -> ModuleType:
         InputError: it, or what it needs, is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    require_address_space(LEAST_ADDRESS_SPACE, "TensorFlow")
     try:
         with _muted():
             return import_module(name)

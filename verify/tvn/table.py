@@ -56,9 +56,10 @@ def follow_with_progress(
 
 
 def progress_bar() -> Progress:
-    """A bar on standard error: what is done now, how many of how many, since when."""
+    """A bar on a terminal: what is done now, how many of how many, since when."""
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
 
 
 def print_taps(taps: Sequence[TapReport]) -> None:
