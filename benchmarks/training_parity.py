@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from port import Genotype
-from verify.engine.training import GRADIENT, training
-from verify.engine.trajectory import trajectory
-from verify.reports.plot import render
+from verify.engine.training import GRADIENT, compare_training
+from verify.engine.trajectory import compare_trajectory
+from verify.reports.plot import draw_trajectory
 from verify.tvn.optimizers import OptimizerSpec
+from verify.tvn.subject import Subject
 from verify.tvn.training_spec import tvn_training_spec, tvn_trajectory_spec
 
 
@@ -41,14 +42,16 @@ def main() -> None:
 def step(arguments: argparse.Namespace) -> None:
     """One training step a batch, value by value."""
     spec = tvn_training_spec(
-        Genotype.load(arguments.model),
-        name=arguments.model,
+        Subject(
+            Genotype.load(arguments.model),
+            name=arguments.model,
+            height=arguments.size,
+            width=arguments.size,
+        ),
         batches=arguments.batches,
-        height=arguments.size,
-        width=arguments.size,
-        isolated=True,
+        apart=True,
     )
-    report = training(spec)
+    report = compare_training(spec)
     print(f"{arguments.model}: passed {report.passed}, first failure {report.first_failure}")
     for kind in ("forward", "backward"):
         values = [v for v in report.values if v.name.startswith(GRADIENT) == (kind == "backward")]
@@ -66,14 +69,16 @@ def step(arguments: argparse.Namespace) -> None:
 def course(arguments: argparse.Namespace) -> None:
     """Many steps."""
     spec = tvn_trajectory_spec(
-        Genotype.load(arguments.model),
-        name=arguments.model,
+        Subject(
+            Genotype.load(arguments.model),
+            name=arguments.model,
+            height=arguments.size,
+            width=arguments.size,
+        ),
         optimizer=OptimizerSpec("momentum", arguments.rate, 1e-4, {"momentum": 0.9}),
         steps=arguments.steps,
-        height=arguments.size,
-        width=arguments.size,
     )
-    report = trajectory(spec, runs=arguments.runs)
+    report = compare_trajectory(spec, runs=arguments.runs)
     print(f"{arguments.model}: passed {report.passed}, first failure {report.first_failure}")
     medians = [float(np.median(runs[-1])) for runs in (report.crossed, report.own, report.rounded)]
     print(
@@ -82,7 +87,7 @@ def course(arguments: argparse.Namespace) -> None:
         f"stray {report.stray:.2f}"
     )
     if arguments.plot is not None:
-        arguments.plot.write_text(render(report))
+        arguments.plot.write_text(draw_trajectory(report.to_dict()))
 
 
 if __name__ == "__main__":

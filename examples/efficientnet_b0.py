@@ -12,8 +12,7 @@ from keras_small import PadSame, remember_like_keras
 from torch import Tensor, nn
 from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
-from verify.custom import KerasModel, port_spec, probe_input
-from verify.specs.spec import PortSpec
+from verify import KerasModel, PortSpec, port_spec, probe_input
 
 STATISTICS = {"normalization/mean": "mean", "normalization/variance": "variance"}
 

@@ -5,8 +5,7 @@ tvn verify --spec=examples/efficientnet_b0_as_it_is.py    # fails: it does not s
 
 from efficientnet_b0 import as_it_is, build
 
-from verify.custom import KerasModel, port_spec, probe_input
-from verify.specs.spec import PortSpec
+from verify import KerasModel, PortSpec, port_spec, probe_input
 
 
 def spec() -> PortSpec:

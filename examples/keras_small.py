@@ -9,8 +9,7 @@ from keras import layers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from verify.custom import KerasModel, port_spec, probe_input
-from verify.specs.spec import PortSpec
+from verify import KerasModel, PortSpec, port_spec, probe_input
 
 
 def build() -> keras.Model:

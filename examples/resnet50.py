@@ -13,8 +13,7 @@ from keras_small import remember_like_keras
 from torch import nn
 from transformers import ResNetConfig, ResNetForImageClassification
 
-from verify.custom import KerasModel, port_spec, probe_input
-from verify.specs.spec import PortSpec
+from verify import KerasModel, PortSpec, port_spec, probe_input
 
 PATCHES = ("stride", "biases", "epsilon", "statistics")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import resnet50
 
-from verify.specs.spec import PortSpec
+from verify import PortSpec
 
 
 def spec() -> PortSpec:

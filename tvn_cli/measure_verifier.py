@@ -26,11 +26,11 @@ def define(values: flags.FlagValues) -> None:
 def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     """Measure, print the table, write the outcome."""
     from port.atomic import write_text
+    from tvn_cli.screen.measurement import print_summary
+    from tvn_cli.screen.progress import progress_bar
     from verify.measure.plan import results, run
     from verify.measure.summary import Summary
-    from verify.measure.table import print_summary
-    from verify.reports.report import to_json
-    from verify.tvn.table import progress_bar
+    from verify.reports.outcome import to_json
 
     no_arguments(arguments)
     names = _units(values)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import verify
+from tests.verify.custom.matched import matching_of
 from verify.custom.diagnose_training import diagnose_own_training
 from verify.custom.load import load_spec
 from verify.reports.report import Report
@@ -28,10 +29,10 @@ def wrong_alone(report: Report) -> list[str]:
 @pytest.mark.parametrize(("example", "taps"), [("resnet50", 159), ("efficientnet_b0", 254)])
 def test_the_patched_port_is_the_same_function(example: str, taps: int) -> None:
     spec = load_spec(EXAMPLES / f"{example}.py")
-    report = verify.verify(spec)
+    report = verify.compare_layers(spec)
     assert report.passed, report.first_failure
     assert len(report.taps) == taps
-    assert spec.about["ambiguous"] == []
+    assert matching_of(spec).ambiguous == []
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_the_patched_port_is_the_same_function(example: str, taps: int) -> None:
     [("resnet50_as_it_is", "conv1_conv"), ("efficientnet_b0_as_it_is", "stem_conv")],
 )
 def test_the_port_as_it_is_is_another_net(example: str, first: str) -> None:
-    assert verify.verify(load_spec(EXAMPLES / f"{example}.py")).first_failure == first
+    assert verify.compare_layers(load_spec(EXAMPLES / f"{example}.py")).first_failure == first
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_each_patch_of_resnet_is_needed(missing: str, kind: str, count: int) -> 
     import resnet50
 
     patches = [patch for patch in resnet50.PATCHES if patch != missing]
-    wrong = wrong_alone(verify.verify(resnet50.spec(patches, size=64)))
+    wrong = wrong_alone(verify.compare_layers(resnet50.spec(patches, size=64)))
     assert len(wrong) == count
     assert all(name.endswith(kind) for name in wrong)
 
@@ -60,9 +61,9 @@ def test_efficientnet_is_padded_for_even_sizes_only() -> None:
 
     padded = efficientnet_b0.Patched()
     padded.net.efficientnet = efficientnet_b0.as_it_is().efficientnet
-    wrong = wrong_alone(verify.verify(efficientnet_b0.spec(padded, size=65)))
+    wrong = wrong_alone(verify.compare_layers(efficientnet_b0.spec(padded, size=65)))
     assert wrong == ["stem_conv", *(f"block{block}a_dwconv" for block in (2, 3, 4, 6))]
-    assert verify.verify(efficientnet_b0.spec(size=65)).passed
+    assert verify.compare_layers(efficientnet_b0.spec(size=65)).passed
 
 
 MOMENTUM, VARIANCE = "momentum {} instead of 0.01", "unbiased moving variance instead of biased"

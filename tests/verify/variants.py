@@ -9,7 +9,7 @@ from verify.reports.report import Report
 from verify.tvn.spec import TvnPort
 from verify.tvn.variants import variant
 
-SPEC = verify.tvn_spec(EVERY_LAYER, num_classes=7, seed=1, width=31)
+SPEC = verify.layers_spec(verify.Subject(EVERY_LAYER, num_classes=7, seed=1, width=31))
 
 
 def copy_of_port() -> TinyVideoNet:
@@ -24,4 +24,4 @@ def copy_of_port() -> TinyVideoNet:
 def judge(name: str, net: TinyVideoNet | None = None) -> Report:
     """Verify the variant `name` of `net`, or of the right port."""
     spec = SPEC if net is None else replace(SPEC, port=TvnPort(net, batch=2))
-    return verify.verify(variant(name, spec))
+    return verify.compare_layers(variant(name, spec))

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from verify.custom.original import OUTPUT, Call
 from verify.custom.torch_module import Place, to_original
 from verify.custom.weights import Row, load, matches, state_of
 from verify.runners.pytorch import REFUSALS
+from verify.specs.about import Matching
 
 # Exchanges of equal-shaped layers that are tried, where the outputs do not agree.
 TRIES = 24
@@ -96,24 +96,19 @@ class Correspondence:
             by_tap[tap] = (*by_tap.get(tap, ()), variable)
         return by_tap
 
-    def about(self, module: nn.Module, variables: Iterable[str]) -> dict[str, Any]:
+    def summarise(self, module: nn.Module, variables: Iterable[str]) -> Matching:
         """For the report: all of it, to be reviewed."""
-        signs = Counter(match.sign for match in self.found.matches if match.tap)
-        return {
-            "weights": {row.variable: f"{row.key} ({row.layout})" for row in self.rows},
-            "taps": {
-                tap: f"{p.module or 'the port'} ({p.layout})" for tap, p in self.places.items()
-            },
-            "recognised by": dict(signs),
-            "ambiguous": [_told(match) for match in self.doubtful],
-            "reordered": [match.place for match in self.found.matches if match.reordered],
-            "settled": self.settled,
-            "not in the port": self.homeless(variables) if self.rows else [],
-            "only in the port": self.empty(module) if self.rows else [],
-            "judged with the next tap": [
-                call.tap for call in self.calls if call.tap not in self.found.places
-            ],
-        }
+        return Matching(
+            weights={row.variable: f"{row.key} ({row.layout})" for row in self.rows},
+            taps={tap: f"{p.module or 'the port'} ({p.layout})" for tap, p in self.places.items()},
+            recognised_by=Counter(match.sign for match in self.found.matches if match.tap),
+            ambiguous=[_told(match) for match in self.doubtful],
+            reordered=[match.place for match in self.found.matches if match.reordered],
+            settled=self.settled,
+            only_in_original=self.homeless(variables) if self.rows else [],
+            only_in_port=self.empty(module) if self.rows else [],
+            unplaced=[c.tap for c in self.calls if c.tap not in self.found.places],
+        )
 
 
 def settle(

@@ -11,13 +11,19 @@ from torch import Tensor, nn
 
 from port.errors import InputError
 from verify.custom.correspondence import Correspondence, settle
+from verify.custom.diagnose_training import diagnose_own_training
 from verify.custom.layouts import Layout
 from verify.custom.matching import Given, follow, likely_layout
 from verify.custom.original import OUTPUT, AnyOriginal, Call
 from verify.custom.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.training_sides import Sides, training_spec
 from verify.custom.weights import differing, load, rows_of_table
-from verify.specs.spec import PortSpec, Stage
+from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
+from verify.reports.outcome import Explanation
+from verify.reports.report import Report
+from verify.reports.training_report import TrainingReport
+from verify.specs.about import About
+from verify.specs.spec import Stage
 from verify.specs.training_spec import TrainingSpec
 
 Table = Mapping[str, str | tuple[str, str]]
@@ -39,7 +45,7 @@ def port_spec(
     port_only: Sequence[str] = (),
     forward: Forward = forward,
     loaded: bool = False,
-) -> PortSpec:
+) -> PortPlan:
     """The comparison of a torch module with its original.
 
     What is not given is found out, see `verify.custom.matching`, and listed in the report.
@@ -98,18 +104,37 @@ def port_spec(
     floats = [array.dtype.kind == "f" for array in inputs.values()]
     trains = bool(sides.rows and sides.trainable) and floats == [True]
     made = ModulePort(module, correspondence.places, layouts, forward)
-    return PortSpec(
+    training = _training(name, sides, inputs, calls) if trains else None
+    return PortPlan(
         name=name,
         stages=[Stage("net", tuple(inputs), tuple(correspondence.places))],
         original=partial(original.runner, inputs=tuple(inputs)),
         port=made,
         inputs=inputs,
         other_weights=correspondence.by_tap(other),
-        about=correspondence.about(module, original.variables)
-        | {"input": {n: list(a.shape) for n, a in inputs.items()}, "stopped": made.stopped}
-        | {"notes": list(original.notes)},
-        training=_training(name, sides, inputs, calls) if trains else None,
+        about=About(
+            input={n: a.shape for n, a in inputs.items()},
+            matching=correspondence.summarise(module, original.variables),
+            stopped=made.stopped,
+            notes=original.notes,
+        ),
+        training=training,
+        levels={"inference": judge_no_more, "training": partial(_judges, training)},
+        explain_training=partial(_explain_training, training),
     )
+
+
+def _judges(training: TrainingSpec | None) -> Mapping[str, Judge]:
+    if training is None:
+        raise InputError("only a Keras model of one input is trained; leave --level")
+    return {"training": lambda comparer: comparer.train(training)}
+
+
+def _explain_training(
+    training: TrainingSpec | None, layers: Report, trained: TrainingReport
+) -> Explanation:
+    assert training is not None
+    return diagnose_own_training(training)
 
 
 def _training(

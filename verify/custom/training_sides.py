@@ -14,6 +14,7 @@ from verify.custom.original import OUTPUT
 from verify.custom.torch_module import Forward, to_original
 from verify.custom.weights import Row
 from verify.runners.pytorch import REFUSALS, gradient_or_zeros
+from verify.specs.about import About
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import (
     LOSS,
@@ -73,11 +74,10 @@ def training_spec(
         port=partial(ModuleTrainer, sides, stopped),
         batches=steps,
         input_gradient=INPUT_GRADIENT,
-        about={
-            "loss": "sum of weighted outputs",
-            "dropout": "off on both sides",
-            "stopped": stopped,
-        },
+        about=About(
+            stopped=stopped,
+            remarks={"loss": "sum of weighted outputs", "dropout": "off on both sides"},
+        ),
     )
 
 

@@ -16,7 +16,7 @@ from verify.diagnosis.cause import UNEXPLAINED, Cause
 from verify.diagnosis.fault import Plant, Site
 from verify.diagnosis.layer_view import layer_view
 from verify.diagnosis.try_repairs import mending
-from verify.engine.inference import verify
+from verify.engine.inference import compare_layers
 from verify.reports.report import Report, TapReport
 from verify.specs.spec import ModuleRunner, PortRunner, PortSpec
 
@@ -139,7 +139,7 @@ def _by_repairs(spec: PortSpec, taps: Sequence[str]) -> Found:
     if not plants:
         return causes, None
     patched = replace(spec, port=lambda precision: _patched(spec.port(precision), plants))
-    again = verify(replace(patched, other_weights={}))
+    again = compare_layers(replace(patched, other_weights={}))
     return causes, not any(_is_wrong_itself(tap) for tap in again.taps)
 
 

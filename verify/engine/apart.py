@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 from port.memory import give_back_freed_memory, keep_freed_memory
-from verify.engine.inference import Watcher, verify
+from verify.engine.inference import Watcher, compare_layers
 from verify.engine.process import Answer, ProcessServer, Tell
 from verify.reports.report import Report
 from verify.specs.spec import Arrays, PortSpec
@@ -26,7 +26,7 @@ class Apart:
     def __init__(self) -> None:
         self._server = ProcessServer(_serve_verifications)
 
-    def verify(self, spec: PortSpec, *, watch: Watcher, judge: Judge = verify) -> Report:
+    def verify(self, spec: PortSpec, *, watch: Watcher, judge: Judge = compare_layers) -> Report:
         """`judge(spec, watch=watch)`, elsewhere; `spec` must be one that can be pickled.
 
         Raises:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from verify.specs.walk import can_run, kept, steps
 Watcher = Callable[[TapReport], None]
 
 
-def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
+def compare_layers(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
     """Compare a port with its original, layer by layer.
 
     Accumulated, each side computes everything from the input. Isolated, each layer is fed what
@@ -49,7 +50,7 @@ def verify(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
                     watch(tap)
     taps = second_look(spec, taps)
     seconds = round(time.monotonic() - start, 1)
-    return Report(spec.name, taps, dict(spec.about) | {"seconds": seconds})
+    return Report(spec.name, taps, replace(spec.about, seconds=seconds))
 
 
 class Comparison:

@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,7 +25,7 @@ DEVIATION = 4.5
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def verify_on_noise(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
+def compare_on_noise(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
     """Compare each layer of a port, fed with noise, with the original's layer fed with the same.
 
     Args:
@@ -57,7 +58,7 @@ def verify_on_noise(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
                 taps.append(TapReport(name, shapes[name], verdict, verdict))
                 if watch is not None:
                     watch(taps[-1])
-    about = dict(spec.about) | {"seconds": round(time.monotonic() - start, 1)}
+    about = replace(spec.about, seconds=round(time.monotonic() - start, 1))
     return Report(spec.name, taps, about)
 
 

@@ -27,7 +27,7 @@ TRUTH = "original float64"
 SIDES = (TRUTH, "original float32", "port float64", "port float32")
 
 
-def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingReport:
+def compare_training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingReport:
     """Compare a port with its original in training, one step a batch, all from the same weights.
 
     The truth is the original in float64. The port's float64 must meet it up to rounding, in every
@@ -65,7 +65,7 @@ def training(spec: TrainingSpec, *, watch: Progress | None = None) -> TrainingRe
         explained = _explained(spec, doubtful, truths, largest)
         rows = [replace(row, explained=explained.get(row.name, 0.0)) for row in rows]
     seconds = round(time.monotonic() - start, 1)
-    return TrainingReport(spec.name, rows, dict(spec.about) | {"seconds": seconds})
+    return TrainingReport(spec.name, rows, replace(spec.about, seconds=seconds))
 
 
 def _steps(

@@ -18,6 +18,7 @@ from verify.engine.inference import Comparison
 from verify.engine.memo import Remembering
 from verify.engine.second_look import errors_when_moved, judged_again
 from verify.numerics.compare import Difference, difference
+from verify.reports.outcome import Reason
 from verify.reports.report import TapReport
 from verify.runners.pytorch import TorchRunner
 from verify.specs.spec import Arrays, PortRunner, PortSpec, Stage
@@ -33,10 +34,11 @@ Planted = tuple[Fault, str]
 
 @dataclass(frozen=True)
 class Judgement:
-    """Of one wrong port on one set of clips: the first tap that failed, and why."""
+    """Of one wrong port on one set of clips: the first tap that failed, and why, also in words."""
 
     tap: str
-    reason: str
+    reason: Reason
+    complaint: str
 
 
 class Bench:
@@ -158,7 +160,8 @@ class Bench:
             truth = self.originals["float64"].run_layer(tap, seen)
             verdict = replace(self._right[tap], function=difference(found[tap], truth))
             if not verdict.same_function:
-                return Judgement(tap, "another function (isolated)")
+                reason = Reason.OTHER_FUNCTION_ISOLATED
+                return Judgement(tap, reason, reason)
         return None
 
     def sees(self, planted: Sequence[Planted]) -> str:
@@ -177,7 +180,8 @@ class Bench:
     def _all(self, planted: Sequence[Planted]) -> Judgement | None:
         for tap in self.taps(planted):
             if not tap.passed and not self._again(tap).passed:
-                return Judgement(tap.name, tap.reason)
+                assert tap.reason is not None
+                return Judgement(tap.name, tap.reason, tap.complaint)
         return None
 
     def _again(self, tap: TapReport) -> TapReport:

@@ -23,7 +23,7 @@ def sample(name: str, number: int) -> list[dict[str, Any]]:
         verdict = bench.judge([(fault, tap)])
         if verdict is not None:
             planted.append((fault, tap))
-            rows.append({"case": name, "fault": fault.name, "tap": tap, "narrow": verdict.reason,
+            rows.append({"case": name, "fault": fault.name, "tap": tap, "narrow": verdict.complaint,
                          "narrow_first": verdict.tap})  # fmt: skip
         if len(rows) == number:
             break
@@ -31,7 +31,7 @@ def sample(name: str, number: int) -> list[dict[str, Any]]:
     bench = Bench(large.spec(), large.variables, [tap for _, tap in planted])
     for row, each in zip(rows, planted, strict=True):
         verdict = bench.judge([each])
-        row["full"] = "" if verdict is None else verdict.reason
+        row["full"] = "" if verdict is None else verdict.complaint
         row["full_first"] = "" if verdict is None else verdict.tap
         row["same"] = (row["full"], row["full_first"]) == (row["narrow"], row["narrow_first"])
     right: dict[str, Any] = {"case": name, "fault": "", "tap": "", "same": bench.passes()}

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from port.errors import InputError
-from verify.engine.layer_noise import verify_on_noise
-from verify.measure.bench import Bench, bench_of
+from verify.engine.layer_noise import compare_on_noise
+from verify.measure.bench import Bench, Judgement, bench_of
 from verify.measure.criteria import accepted
+from verify.reports.outcome import Reason
 from verify.tvn.cases import NOISE, Case
 from verify.tvn.faults import FAMILIES, Fault
 from verify.tvn.probe_sets import ALL_SETS
@@ -22,12 +23,12 @@ LAYERS_ON_NOISE = "layers on noise"
 class Mutant:
     """What became of one fault in one layer.
 
-    `clips` are those that first showed it, `first` the first layer that failed on them, `reason`
-    why; all empty of a fault that nothing showed. `sees` is the first layer that computes
-    anything else at all, where that is not the one it was planted in. `equivalent`: nothing showed
-    it, and all that the port computes on all clips is the right port's, bit for bit, in both
-    precisions. `accepted`: which criteria of other tools accept the logits; empty where they were
-    not asked.
+    `clips` are those that first showed it, `first` the first layer that failed on them, `why` for
+    which `Reason`, `reason` the same in words; all empty of a fault that nothing showed. `sees` is
+    the first layer that computes anything else at all, where that is not the one it was planted in.
+    `equivalent`: nothing showed it, and all that the port computes on all clips is the right
+    port's, bit for bit, in both precisions. `accepted`: which criteria of other tools accept the
+    logits; empty where they were not asked.
     """
 
     case: str
@@ -36,6 +37,7 @@ class Mutant:
     tap: str
     clips: str = ""
     first: str = ""
+    why: str = ""
     reason: str = ""
     sees: str = ""
     equivalent: bool = False
@@ -56,6 +58,10 @@ def sites(case: Case) -> list[tuple[str, Fault, str]]:
     ]
 
 
+def _seen(mutant: Mutant, clips: str, found: Judgement) -> Mutant:
+    return replace(mutant, clips=clips, first=found.tap, why=found.reason, reason=found.complaint)
+
+
 class Judge:
     """Judges mutants of a case on one set of clips after the other, until one set shows them.
 
@@ -68,9 +74,7 @@ class Judge:
         self.case = case
         self._benches: dict[str, Bench] = {}
         more = tuple(probes for probes in ALL_SETS if thorough and probes not in case.probes)
-        self._thorough = Case(
-            case.name, case.genotype, case.classes, case.max_pool, case.seed, probes=more
-        )
+        self._thorough = replace(case, width_less=0, probes=more)
         self.further = tuple(probes.name for probes in more)
 
     def bench(self, clips: str) -> Bench:
@@ -87,16 +91,16 @@ class Judge:
             mutant = replace(mutant, accepted=self._criteria(fault, tap))
         for clips, bench in self._benches_with(fault, tap):
             found = bench.judge([(fault, tap)])
-            if found is not None and not found.reason.startswith("other weights"):
+            if found is not None and found.reason is not Reason.OTHER_WEIGHTS:
                 sees = bench.sees([(fault, tap)]) if found.tap != tap else ""
-                return replace(mutant, clips=clips, first=found.tap, reason=found.reason, sees=sees)
+                return replace(_seen(mutant, clips, found), sees=sees)
         found = self.bench(NOISE).judge([(fault, tap)])
         if found is not None:  # what it computes shows nothing, but its weights do
-            return replace(mutant, clips=NOISE, first=found.tap, reason=found.reason)
+            return _seen(mutant, NOISE, found)
         if all(bench.same(fault, tap) for _, bench in self._benches_with(fault, tap)):
             return replace(mutant, equivalent=True)
-        first, reason = self._on_noise(fault, tap)
-        return replace(mutant, clips=LAYERS_ON_NOISE if first else "", first=first, reason=reason)
+        found = self._on_noise(fault, tap)
+        return mutant if found is None else _seen(mutant, LAYERS_ON_NOISE, found)
 
     def close(self) -> None:
         """Free what the originals hold."""
@@ -113,13 +117,15 @@ class Judge:
             if bench.has(fault, tap):
                 yield clips, bench
 
-    def _on_noise(self, fault: Fault, tap: str) -> tuple[str, str]:
-        """The first layer that fails alone, and why; empty if none does."""
+    def _on_noise(self, fault: Fault, tap: str) -> Judgement | None:
+        """The first layer that fails by itself; None if none does."""
         net = copy.deepcopy(self.case.net).eval()
         with fault.planted(net, tap):
             spec = replace(self.case.spec(), port=TvnPort(net, self.case.batch))
-            report = verify_on_noise(spec)
-        return next(((each.name, each.reason) for each in report.taps if not each.passed), ("", ""))
+            report = compare_on_noise(spec)
+        failing = ((tap, tap.reason) for tap in report.taps)
+        found = (Judgement(tap.name, why, tap.complaint) for tap, why in failing if why)
+        return next(found, None)
 
     def _criteria(self, fault: Fault, tap: str) -> dict[str, bool]:
         bench = self.bench(NOISE)

@@ -11,7 +11,7 @@ import torch
 from port.atomic import write_text
 from port.genotype import list_models
 from port.untrusted import MIB, read_json
-from verify.reports.report import to_json
+from verify.reports.outcome import to_json
 from verify.tvn.cases import RANDOM_CASES, all_cases
 
 # What a unit found, as rows of plain data.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verify.measure.criteria import CRITERIA
+from verify.reports.outcome import Reason
 from verify.tvn.probe_sets import ALL_SETS, DEFAULT_SETS
 
 SCHEMA = "tvn-measurement/1"
@@ -120,7 +121,7 @@ class Summary:
         """All of it, for JSON; mutants only in numbers, and by name where they are exceptions."""
         wrong = self.wrong
         further = [row for row in wrong if row["clips"] in FURTHER]
-        by_weights = [row for row in wrong if row["reason"].startswith("other weights")]
+        by_weights = [row for row in wrong if row["why"] == Reason.OTHER_WEIGHTS]
         return {
             "schema": SCHEMA,
             "passed": self.passed,
@@ -129,7 +130,7 @@ class Summary:
             "cpu_seconds": round(self.cpu_seconds),
             "mutants": _counts(self.mutants),
             "seen_by": dict(Counter(row["clips"] for row in wrong).most_common()),
-            "seen_why": dict(Counter(_why(row["reason"]) for row in wrong).most_common()),
+            "seen_why": dict(Counter(row["why"] or "not seen" for row in wrong).most_common()),
             "families": self.families(),
             "cases": self.families("case"),
             "faults": self.families("fault"),
@@ -195,10 +196,6 @@ def _named(rows: Sequence[Row]) -> Row:
         "first_or_equal": _count(rows, "tied"),
         "with_one_too_many": _count(rows, "spurious"),
     }
-
-
-def _why(reason: str) -> str:
-    return reason.partition(":")[0] or "not seen"
 
 
 def _brief(row: Row) -> Row:

@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from verify.engine.memo import RememberingTrainer
-from verify.engine.training import training
+from verify.engine.training import compare_training
 from verify.numerics.compare import difference
 from verify.specs.training_spec import TrainingSpec
 from verify.tvn.cases import Case
@@ -44,20 +44,20 @@ def judged(
     """
     net = copy.deepcopy(case.net)
     net.head.dropout.p = 1 - KEEP
-    spec = tvn_training_spec(
-        case.genotype,
+    subject = replace(
+        case.subject,
+        name="tvn",
         variables=case.variables,
         net=net,
-        batches=2,
         height=pixels,
         width=pixels and pixels + 5,
         keep_probability=KEEP,
-        seed=case.seed,
     )
+    spec = tvn_training_spec(subject, batches=2)
     originals = {p: RememberingTrainer(spec.original(p)) for p in ("float64", "float32")}
     right = {p: RememberingTrainer(spec.port(p)) for p in ("float64", "float32")}
     kept = replace(spec, original=originals.__getitem__)
-    report = training(replace(kept, port=right.__getitem__))
+    report = compare_training(replace(kept, port=right.__getitem__))
     assert report.passed, f"{case.name}: training of the right port itself fails"
     rows = [_judged(case, net, fault, path, kept, right) for fault, path in planted]
     for side in (*originals.values(), *right.values()):
@@ -78,7 +78,7 @@ def _judged(
         for batch in spec.batches:
             wrong.run(batch)
     sides = {"float64": wrong, "float32": right["float32"]}
-    report = training(replace(spec, port=sides.__getitem__))
+    report = compare_training(replace(spec, port=sides.__getitem__))
     changed = _changed(spec, wrong, right["float64"])
     failed = [value for value in report.values if not value.passed]
     return {
@@ -88,7 +88,8 @@ def _judged(
         "tap": next(iter(changed), ""),
         "clips": "training steps" if failed else "",
         "first": failed[0].name if failed else "",
-        "reason": failed[0].reason if failed else "",
+        "why": failed[0].reason or "" if failed else "",
+        "reason": failed[0].reason or "" if failed else "",
         "equivalent": _identical(wrong, right["float64"]),
         "accepted": {},
         "site": path,

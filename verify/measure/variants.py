@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from port.errors import InputError
-from verify.engine.inference import verify
-from verify.engine.layer_noise import verify_on_noise
+from verify.engine.inference import compare_layers
+from verify.engine.layer_noise import compare_on_noise
 from verify.engine.memo import Remembering
 from verify.measure.bench import PRECISIONS
 from verify.measure.criteria import accepted
@@ -83,7 +83,7 @@ def variants(case: Case) -> list[dict[str, Any]]:
             original.end()
     for name, place in PLACES.items():
         with place():
-            found.append(_judged(case, name, LAYERS_ON_NOISE, case.spec(), verify_on_noise))
+            found.append(_judged(case, name, LAYERS_ON_NOISE, case.spec(), compare_on_noise))
     for name, other in _others(case).items():
         found.append(_judged(case, name, NOISE, other.spec()))
     return found
@@ -126,7 +126,7 @@ def _judged(
     name: str,
     clips: str,
     spec: PortSpec,
-    compare: Callable[[PortSpec], Report] = verify,
+    compare: Callable[[PortSpec], Report] = compare_layers,
 ) -> dict[str, Any]:
     """The verifier's verdict, and those of other tools' criteria, on a port that is right."""
     row: dict[str, Any] = {"case": case.name, "variant": name, "clips": clips}
@@ -137,7 +137,7 @@ def _judged(
     return row | {
         "passed": report.passed,
         "first": report.first_failure,
-        "reason": next((tap.reason for tap in report.taps if not tap.passed), None),
+        "reason": next((tap.complaint for tap in report.taps if not tap.passed), None),
         "needed_factor": report.worst["needed_factor"],
         "accepted": accepted(*_logits(spec)),
     }

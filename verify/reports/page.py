@@ -1,12 +1,12 @@
-"""A report as one HTML page that needs nothing else."""
+"""A report as one HTML page that needs nothing else, made from the report's data alone."""
 
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
-from verify.engine.trajectory import TrajectoryReport
-from verify.numerics.verdicts import Verdict
-from verify.reports.plot import render as render_plot
-from verify.reports.report import Outcome, Report, TapReport
-from verify.reports.training_report import TrainingReport
+from verify.reports.plot import draw_trajectory
+
+Data = Mapping[str, Any]
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
@@ -27,34 +27,39 @@ HEAD = """<table><thead><tr><th rowspan="2">tap</th><th rowspan="2">shape</th>
 """
 
 
-def render(report: Report) -> str:
-    """The page's text."""
-    outcome, mark = ("passed", "good") if report.passed else ("FAILED", "bad")
-    where = f" First failing layer: <code>{escape(report.first_failure or '')}</code>."
+def render(data: Data) -> str:
+    """The page's text.
+
+    Args:
+        data: what `Report.to_dict` gives, or what was read from a report's JSON.
+    """
+    outcome, mark = ("passed", "good") if data["passed"] else ("FAILED", "bad")
+    where = f" First failing layer: <code>{escape(data['first_failure'] or '')}</code>."
     about = "".join(
         f"<tr><td>{escape(str(key))}</td><td style='text-align:left'>{_told(value)}</td></tr>"
-        for key, value in report.about.items()
+        for key, value in data["about"].items()
     )
-    rows = "".join(_row(tap) for tap in report.taps)
-    further = "".join(_further(outcome) for outcome in report.further.values())
+    rows = "".join(_row(tap) for tap in data["taps"])
+    further = "".join(_further(outcome) for outcome in data["further"].values())
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(report.name)}: {outcome}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{escape(data["name"])}: {outcome}</title>
 <style>{STYLE}</style></head><body>
-<h1>{escape(report.name)}: <span class="{mark}">{outcome}</span></h1>
-<p>{len(report.taps)} taps.{"" if report.passed else where}
+<h1>{escape(data["name"])}: <span class="{mark}">{outcome}</span></h1>
+<p>{len(data["taps"])} taps.{"" if data["passed"] else where}
 Float64 errors are relative to the tap's largest magnitude; the ratio is the port's float32 error
 over the original's own, both against the original in float64.</p>
-{_diagnosis(report)}{HEAD}<tbody>{rows}</tbody></table>
+{_diagnosis(data)}{HEAD}<tbody>{rows}</tbody></table>
 {further}<h2>What was compared</h2><table><tbody>{about}</tbody></table>
 </body></html>
 """
 
 
-def _diagnosis(outcome: Outcome) -> str:
+def _diagnosis(outcome: Data) -> str:
     """What is said of why it failed, a line an item."""
-    if not isinstance(outcome, Report | TrainingReport) or outcome.diagnosis is None:
+    diagnosis = outcome.get("diagnosis")
+    if diagnosis is None:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in outcome.diagnosis.lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in diagnosis["lines"])
     return f"<h2>Diagnosis</h2><ul>{items}</ul>\n"
 
 
@@ -67,28 +72,33 @@ def _told(value: object) -> str:
     return f"<details><summary>{len(value)} entries</summary>{lines}</details>"
 
 
-def _further(outcome: Outcome) -> str:
+def _further(outcome: Data) -> str:
     """The line of what else was judged; of its taps those that fail, of a trajectory the plot."""
-    word, mark = ("passed", "good") if outcome.passed else ("FAILED", "bad")
-    taps = outcome.taps if isinstance(outcome, Report) else ()
-    failing = [tap for tap in taps if not tap.passed]
-    rows = "".join(_row(tap) for tap in failing)
-    table = f"{HEAD}<tbody>{rows}</tbody></table>" if failing else ""
-    plot = render_plot(outcome) if isinstance(outcome, TrajectoryReport) else ""
-    line = f"<span class='{mark}'>{word}</span>: {escape(outcome.summary)}"
+    word, mark = ("passed", "good") if outcome["passed"] else ("FAILED", "bad")
+    judged = [tap for tap in outcome.get("taps", ()) if "accumulated" in tap]
+    rows = "".join(_row(tap) for tap in judged if not tap["passed"])
+    table = f"{HEAD}<tbody>{rows}</tbody></table>" if rows else ""
+    plot = draw_trajectory(outcome) if "crossed" in outcome else ""
+    line = f"<span class='{mark}'>{word}</span>: {escape(outcome['summary'])}"
     return f"<h2>{line}</h2>{_diagnosis(outcome)}{table}{plot}\n"
 
 
-def _row(tap: TapReport) -> str:
+def _row(tap: Data) -> str:
     verdict = "<span class='good'>same</span>"
-    if not tap.passed:
-        verdict = f"<span class='bad'>{escape(tap.reason)}</span>"
-    shape = "×".join(map(str, tap.shape))
-    cells = _figures(tap.accumulated) + _figures(tap.isolated)
-    return f"<tr><td>{escape(tap.name)}</td><td>{shape}</td>{cells}<td>{verdict}</td></tr>\n"
+    if not tap["passed"]:
+        verdict = f"<span class='bad'>{escape(tap['reason'])}</span>"
+    shape = "×".join(map(str, tap["shape"]))
+    cells = _figures(tap["accumulated"]) + _figures(tap["isolated"])
+    return f"<tr><td>{escape(tap['name'])}</td><td>{shape}</td>{cells}<td>{verdict}</td></tr>\n"
 
 
-def _figures(verdict: Verdict | None) -> str:
+def _figures(verdict: Data | None) -> str:
     if verdict is None:
         return "<td>–</td><td>–</td>"
-    return f"<td>{verdict.function.relative:.1e}</td><td>{verdict.ratio:.2f}</td>"
+    error, ratio = verdict["float64_relative_error"], verdict["ratio"]
+    return f"<td>{_number(error, '.1e')}</td><td>{_number(ratio, '.2f')}</td>"
+
+
+def _number(value: float | None, form: str) -> str:
+    """JSON has no infinity: it is null there."""
+    return "∞" if value is None else format(value, form)

@@ -1,15 +1,14 @@
-"""What a verification found: every tap's verdicts, as Python, JSON and HTML."""
+"""What a verification found: every tap's verdicts, as Python, JSON and a page."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from verify.numerics.verdicts import SAME_PRECISION_FACTOR, Verdict
-
-if TYPE_CHECKING:
-    from verify.diagnosis.diagnose import Diagnosis
+from verify.reports import page
+from verify.reports.outcome import Explanation, Outcome, Reason, explain, to_json
+from verify.specs.about import About
 
 SCHEMA = "tvn-verify-report/1"
 
@@ -33,20 +32,27 @@ class TapReport:
     @property
     def passed(self) -> bool:
         """Both verdicts hold, from the input on and for the layer alone, on the same weights."""
-        return not self.reason
+        return self.reason is None
 
     @property
-    def reason(self) -> str:
-        """Why it failed, in a few words; empty if it passed."""
+    def reason(self) -> Reason | None:
+        """Why it failed; None if it passed."""
         alone = {"isolated": self.isolated} if self.isolates else {}
         for how, verdict in (alone | {"accumulated": self.accumulated}).items():
             if verdict is None:
-                return "the port did not compute it"
+                return Reason.NOT_COMPUTED
             if not verdict.same_function:
-                return f"another function ({how})"
+                return Reason[f"OTHER_FUNCTION_{how.upper()}"]
             if not verdict.same_precision:
-                return f"less precise ({how})"
-        return f"other weights: {', '.join(self.other_weights)}" if self.other_weights else ""
+                return Reason[f"LESS_PRECISE_{how.upper()}"]
+        return Reason.OTHER_WEIGHTS if self.other_weights else None
+
+    @property
+    def complaint(self) -> str:
+        """The reason, and of other weights which; empty if it passed."""
+        if self.reason is Reason.OTHER_WEIGHTS:
+            return f"{self.reason}: {', '.join(self.other_weights)}"
+        return self.reason or ""
 
     @property
     def doubtful(self) -> bool:
@@ -60,7 +66,7 @@ class TapReport:
         return {
             "name": self.name,
             "passed": self.passed,
-            "reason": self.reason or None,
+            "reason": self.complaint or None,
             "shape": list(self.shape),
             "accumulated": self.accumulated and self.accumulated.to_dict(),
             "isolated": self.isolated and self.isolated.to_dict(),
@@ -68,7 +74,7 @@ class TapReport:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The outcome of one verification; `taps` in the order of computation.
 
@@ -78,9 +84,9 @@ class Report:
 
     name: str
     taps: Sequence[TapReport]
-    about: dict[str, Any] = field(default_factory=dict)
-    further: Mapping[str, "Outcome"] = field(default_factory=dict)
-    diagnosis: "Diagnosis | None" = None
+    about: About = field(default_factory=About)
+    further: Mapping[str, Outcome] = field(default_factory=dict)
+    diagnosis: Explanation | None = None
 
     @property
     def passed(self) -> bool:
@@ -130,11 +136,16 @@ class Report:
             "name": self.name,
             "passed": self.passed,
             "first_failure": self.first_failure,
-            "about": self.about,
+            "summary": self.summary,
+            "about": self.about.to_dict(),
             "taps": [tap.to_dict() for tap in self.taps],
             "further": {name: outcome.to_dict() for name, outcome in self.further.items()},
-            "diagnosis": self.diagnosis and self.diagnosis.to_dict(),
+            "diagnosis": explain(self.diagnosis),
         }
+
+    def __repr__(self) -> str:
+        """One line."""
+        return f"<Report: {'passed' if self.passed else 'FAILED'}, {self.summary}>"
 
     def to_json(self) -> str:
         """The whole report as JSON; an infinite error is null there, since JSON has none."""
@@ -142,56 +153,4 @@ class Report:
 
     def to_html(self) -> str:
         """The whole report as one self-contained page."""
-        from verify.reports.page import render
-
-        return render(self)
-
-
-class Outcome(Protocol):
-    """What every outcome of a verification can say."""
-
-    @property
-    def passed(self) -> bool:
-        """Did all that was judged pass?"""
-        ...
-
-    @property
-    def first_failure(self) -> str | None:
-        """The first tap that failed, where a tap did."""
-        ...
-
-    @property
-    def summary(self) -> str:
-        """The outcome in one line."""
-        ...
-
-    @property
-    def worst(self) -> dict[str, float]:
-        """The worst figures, for a record that need not hold them all."""
-        ...
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What was compared."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures, for JSON."""
-        ...
-
-
-def to_json(data: dict[str, Any]) -> str:
-    """Plain data as strict JSON, null in place of what is not finite."""
-    return json.dumps(_finite(data), indent=1)
-
-
-def _finite(value: Any) -> Any:
-    """`value` with null in place of infinities and NaN, which strict JSON readers refuse."""
-    match value:
-        case dict():
-            return {key: _finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case float() if not math.isfinite(value):
-            return None
-    return value
+        return page.render(self.to_dict())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from verify.numerics.verdicts import (
     SAME_PRECISION_FACTOR,
     factor_needed,
 )
+from verify.reports.outcome import Explanation, Reason, explain
+from verify.specs.about import About
 from verify.specs.training_spec import gradient_of
-
-if TYPE_CHECKING:
-    from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 
 SCHEMA = "tvn-training-report/1"
 
@@ -69,18 +68,18 @@ class ValueReport:
     @property
     def passed(self) -> bool:
         """Both verdicts hold."""
-        return not self.reason
+        return self.reason is None
 
     @property
-    def reason(self) -> str:
-        """Why it failed, in a few words; empty if it passed."""
+    def reason(self) -> Reason | None:
+        """Why it failed; None if it passed."""
         if not self.steps:
-            return "the port did not compute it"
+            return Reason.NOT_COMPUTED
         if not self.float64_error <= max(self.bound, self.explained):
-            return "another function"
+            return Reason.OTHER_FUNCTION
         if not self.needed_factor <= SAME_PRECISION_FACTOR:
-            return "less precise"
-        return ""
+            return Reason.LESS_PRECISE
+        return None
 
     @property
     def doubtful(self) -> bool:
@@ -136,7 +135,7 @@ class ValueReport:
         return {
             "name": self.name,
             "passed": self.passed,
-            "reason": self.reason or None,
+            "reason": self.reason,
             "shape": list(self.shape),
             "scale": [step.function.scale for step in self.steps],
             "cancelled": self.cancelled,
@@ -159,8 +158,8 @@ class TrainingReport:
 
     name: str
     values: Sequence[ValueReport]
-    about: dict[str, Any] = field(default_factory=dict)
-    diagnosis: "TrainingDiagnosis | None" = None
+    about: About = field(default_factory=About)
+    diagnosis: Explanation | None = None
 
     @property
     def passed(self) -> bool:
@@ -209,8 +208,9 @@ class TrainingReport:
             "name": self.name,
             "passed": self.passed,
             "first_failure": self.first_failure,
-            "about": self.about,
-            "diagnosis": self.diagnosis and self.diagnosis.to_dict(),
+            "summary": self.summary,
+            "about": self.about.to_dict(),
+            "diagnosis": explain(self.diagnosis),
             "values": [value.to_dict() for value in self.values],
         }
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+
+from verify.numerics.arrays import Arrays as Arrays
+from verify.specs.about import About
+from verify.specs.training_spec import TrainingSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from verify.specs.training_spec import TrainingSpec
 
-Arrays = dict[str, np.ndarray]
 # Is handed each tap's name and value as it is computed, so that nobody need keep them all.
 See = Callable[[str, np.ndarray], None]
 
@@ -94,6 +96,6 @@ class PortSpec:
     port: Callable[[str], PortRunner]
     inputs: Mapping[str, np.ndarray]
     other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
     isolates: bool = True
-    training: "TrainingSpec | None" = None
+    training: TrainingSpec | None = None

@@ -1,12 +1,13 @@
 """What comparing two sides in training needs to know of them: one training step, as arrays."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from verify.specs.spec import Arrays
+from verify.numerics.arrays import Arrays
+from verify.specs.about import About
 
 LOGITS, LOSS = "logits", "loss"
 
@@ -61,4 +62,4 @@ class TrainingSpec:
     port: Callable[[str], TrainingRunner]
     batches: Sequence[TrainingBatch]
     input_gradient: str = ""
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)

@@ -13,9 +13,9 @@ from port.errors import InputError
 from port.genotype import ACTIVATIONS, SPATIAL_TYPES, TEMPORAL_TYPES, Genotype, list_models
 from port.model import TinyVideoNet
 from verify.specs.spec import PortSpec
-from verify.tvn.levels import converted, seeded_variables
 from verify.tvn.probe_sets import DEFAULT_SETS, ProbeSet, probe_spec
-from verify.tvn.spec import tvn_spec
+from verify.tvn.spec import layers_spec
+from verify.tvn.subject import Subject
 
 # Every layer keeps its kernel, its stride and its kind; only what it costs goes down.
 NARROWER = 8
@@ -45,14 +45,29 @@ class Case:
     probes: tuple[ProbeSet, ...] = field(default=DEFAULT_SETS)
 
     @cached_property
+    def subject(self) -> Subject:
+        """The net with its original, fed with these clips."""
+        size = self.genotype.clip.image_size
+        return Subject(
+            self.genotype,
+            name=self.name,
+            num_classes=self.classes,
+            max_pool_predictions=self.max_pool,
+            seed=self.seed,
+            batch=self.batch,
+            height=size,
+            width=max(size - self.width_less, 1),
+        )
+
+    @property
     def variables(self) -> Mapping[str, np.ndarray]:
         """The original's weights."""
-        return seeded_variables(self.genotype, self.classes, self.seed)
+        return self.subject.weights
 
-    @cached_property
+    @property
     def net(self) -> TinyVideoNet:
         """The right port."""
-        return converted(self.genotype, self.variables, self.max_pool)
+        return self.subject.port
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -62,19 +77,9 @@ class Case:
     def spec(self, clips: str = NOISE) -> PortSpec:
         """The comparison on these clips; raises InputError where the net cannot take them."""
         if clips == NOISE:
-            size = self.genotype.clip.image_size
-            return tvn_spec(
-                self.genotype,
-                name=self.name,
-                variables=self.variables,
-                net=self.net,
-                batch=self.batch,
-                height=size,
-                width=max(size - self.width_less, 1),
-                seed=self.seed,
-            )
+            return layers_spec(self.subject)
         probes = next(each for each in self.probes if each.name == clips)
-        return probe_spec(probes, self.genotype, self.variables, self.net, name=self.name)
+        return probe_spec(probes, self.subject)
 
 
 def narrow(name: str) -> Case:

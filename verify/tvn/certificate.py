@@ -12,7 +12,7 @@ from port.atomic import write_text
 from port.certificate import Certificate, certificate_path
 from port.convert.record import combined_digest, digest, versions
 from port.genotype import Genotype
-from verify.reports.report import Outcome, to_json
+from verify.reports.outcome import Outcome, to_json
 
 
 def write_certificate(
@@ -51,7 +51,8 @@ def write_certificate(
 
 
 def _compared(name: str, outcome: Outcome) -> dict[str, Any]:
-    about = {key: outcome.about.get(key) for key in ("seconds", "seed", "input")}
+    told = outcome.about
+    about = {"seconds": told.seconds, "seed": told.seed, "input": told.to_dict().get("input")}
     verdict = {"passed": outcome.passed, "first_failure": outcome.first_failure}
     return {"name": name, **verdict, **outcome.worst, **about}
 

@@ -1,183 +1,132 @@
-"""How thorough a verification is: what is compared at each level, in the order of its cost."""
+"""How thorough a verification is: what each level judges besides every layer, by its cost."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from functools import partial
-from typing import Any
+from importlib.util import find_spec
 
-import numpy as np
-
-from port.convert.names import table
-from port.convert.state_dict import state_dict_from_tf
-from port.cost import count
-from port.genotype import Genotype
-from port.model import TinyVideoNet
-from port.weights import Weights
-from verify.engine.apart import Apart, Judge
-from verify.engine.inference import verify
-from verify.engine.layer_noise import verify_on_noise
-from verify.engine.training import training
-from verify.engine.trajectory import trajectory
-from verify.numerics.probes import probe_variables
-from verify.reports.report import Outcome, Report
+from port.errors import InputError
+from verify.diagnosis.diagnose import Diagnosis, diagnose
+from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
+from verify.engine.comparer import Comparer
+from verify.engine.layer_noise import compare_on_noise
+from verify.reports.outcome import Explanation
+from verify.reports.report import Report
 from verify.reports.training_report import TrainingReport
+from verify.reports.trajectory_report import TrajectoryReport
 from verify.specs.spec import PortSpec
 from verify.tvn.diagnose_training import diagnose_training
+from verify.tvn.low_precision import LowPrecisionReport, verify_bfloat16
 from verify.tvn.optimizers import OptimizerSpec
 from verify.tvn.probe_sets import ALL_SETS, DEFAULT_SETS, ODD_SIZE, ProbeSet, probe_spec
-from verify.tvn.spec import tvn_spec
-from verify.tvn.table import follow_with_progress, run_with_progress, train_with_progress
+from verify.tvn.search_faults import search_faults
+from verify.tvn.spec import layers_spec
+from verify.tvn.subject import Subject
 from verify.tvn.training_spec import tvn_training_spec, tvn_trajectory_spec
+from verify.tvn.variants import VARIANTS, variant
 
-LEVELS = ("inference", "training", "full")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is verified: a port and its original, whatever they are compared on.
-
-    `variables` are the original's weights by TensorFlow name. `clips` are `batch`, `height` and
-    `width` of what they are compared on at first; None for the net's own size.
-    """
-
-    name: str
-    genotype: Genotype
-    variables: Mapping[str, np.ndarray]
-    net: TinyVideoNet
-    seed: int = 0
-    batch: int = 2
-    height: int | None = None
-    width: int | None = None
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-def seeded_variables(genotype: Genotype, num_classes: int, seed: int) -> dict[str, np.ndarray]:
-    """Weights that suit a comparison, where there are none to be verified."""
-    shapes = {row.tf_name: row.tf_shape for row in table(genotype, num_classes)}
-    return probe_variables(shapes, seed)
-
-
-def converted(
-    genotype: Genotype, variables: Mapping[str, np.ndarray], max_pool_predictions: bool
-) -> TinyVideoNet:
-    """The port with the original's weights."""
-    weights = Weights(genotype, state_dict_from_tf(variables, genotype))
-    return weights.build(max_pool_predictions=max_pool_predictions)
-
-
-def inference_spec(subject: Subject) -> PortSpec:
-    """The comparison of every layer, on noise of the net's own size."""
-    return tvn_spec(
-        subject.genotype,
-        name=subject.name,
-        variables=subject.variables,
-        net=subject.net,
-        batch=subject.batch,
-        height=subject.height,
-        width=subject.width,
-        seed=subject.seed,
-        about=subject.about,
-    )
-
-
-def further(subject: Subject, level: str, comparer: "Comparer") -> dict[str, Callable[[], Outcome]]:
-    """What a level compares besides every layer, by name: a call that does it.
-
-    A call may raise InputError, where the net cannot be compared in that way.
-    """
-    if level == "inference":
-        return {}
-    full = level == "full"
-    calls: dict[str, Callable[[], Outcome]] = {}
-    for probes in ALL_SETS if full else DEFAULT_SETS:
-        calls[f"probes: {probes.name}"] = partial(_probe, subject, probes, comparer)
-    calls["layers on noise"] = partial(_noise, subject, comparer)
-    for loss in ("softmax", "sigmoid") if full else ("softmax",):
-        calls[f"training: {loss} loss"] = partial(_train, subject, loss, comparer)
-    if full:
-        calls["trajectory"] = partial(_follow, subject)
-    return calls
-
-
+BFLOAT16 = "bfloat16"  # judged in a way of its own
 # Frames of this size are enough to see whether two courses of training part, and quick.
 TRAJECTORY_SIZE = 64
+TRAJECTORY_RUNS = 3
 # At this rate the course is stable. At ten times as much, with two clips a step, rounding more than
 # doubles every step, and float64 itself cannot stay on it: tvn1 was 1e-7 off after 20 steps.
 STABLE = OptimizerSpec("momentum", 1e-3, options={"momentum": 0.9})
-# Above this many multiply-adds a clip, a training step takes minutes and gigabytes in float64: two
-# are compared, all comparisons of layers run in one other process, and the original's steps of each
-# precision in one of their own.
-HEAVY = 20e9
 
 
-def _is_heavy(subject: Subject) -> bool:
-    return count(subject.genotype, subject.net.num_classes).multiply_adds > HEAVY
-
-
-class Comparer:
-    """Judges specs of a subject with a progress bar; all of a heavy one in one other process."""
-
-    def __init__(self, subject: Subject) -> None:
-        self._apart = Apart() if _is_heavy(subject) else None
-
-    def compare(self, spec: PortSpec, judge: Judge = verify) -> Report:
-        """The report of `judge`."""
-        run = partial(self._apart.verify, judge=judge) if self._apart else judge
-        return run_with_progress(spec, lambda watch: run(spec, watch=watch))
-
-    def close(self) -> None:
-        """Give the memory back; it can go on to be used."""
-        if self._apart:
-            self._apart.close()
-
-
-def _probe(subject: Subject, probes: ProbeSet, comparer: Comparer) -> Outcome:
-    spec = probe_spec(probes, subject.genotype, subject.variables, subject.net, name=subject.name)
-    return comparer.compare(spec)
-
-
-def _noise(subject: Subject, comparer: Comparer) -> Outcome:
-    """Of the clips only the shapes matter, so there are few of them, and small ones."""
-    small = replace(subject, batch=2, height=ODD_SIZE.height, width=ODD_SIZE.width)
-    spec = replace(inference_spec(small), name=f"{subject.name}: layers on noise")
-    return comparer.compare(spec, verify_on_noise)
-
-
-def _train(subject: Subject, loss: str, comparer: Comparer) -> Outcome:
-    comparer.close()  # a training step needs all the memory there is
-    heavy = _is_heavy(subject)
-    spec = tvn_training_spec(
-        subject.genotype,
-        name=f"{subject.name}: training, {loss} loss",
-        variables=subject.variables,
-        net=subject.net,
-        seed=subject.seed,
-        batch=subject.batch,
-        height=subject.height,
-        width=subject.width,
-        loss=loss,
-        batches=2 if heavy else 3,
-        isolated=heavy,
+def tvn_spec(subject: Subject) -> PortPlan:
+    """The comparison of a TVN with its original, at every level that there is."""
+    spec = layers_spec(subject)
+    return PortPlan(
+        **{each.name: getattr(spec, each.name) for each in fields(PortSpec)},
+        levels={
+            "inference": judge_no_more,
+            "training": partial(_judges, subject, full=False),
+            "full": partial(_judges, subject, full=True),
+        },
+        variants={name: partial(_judge_variant, name, spec) for name in VARIANTS}
+        | {BFLOAT16: partial(_judge_bfloat16, spec)},
+        heavy=subject.is_heavy,
+        explain_layers=partial(_explain_layers, subject),
+        explain_training=partial(_explain_training, subject),
     )
-    return train_with_progress(spec.name, lambda watch: training(spec, watch=watch))
 
 
-def explained(subject: Subject, outcome: Outcome) -> Outcome:
-    """Of training that fails though every layer agrees, with why."""
-    if outcome.passed or not isinstance(outcome, TrainingReport):
-        return outcome
-    right = converted(subject.genotype, subject.variables, subject.net.max_pool_predictions)
-    return replace(outcome, diagnosis=diagnose_training(subject.net, right, seed=subject.seed))
+def _judges(subject: Subject, *, full: bool) -> Mapping[str, Judge]:
+    judges: dict[str, Judge] = {}
+    for probes in ALL_SETS if full else DEFAULT_SETS:
+        judges[f"probes: {probes.name}"] = partial(_judge_probes, subject, probes)
+    judges["layers on noise"] = partial(_judge_noise, subject)
+    for loss in ("softmax", "sigmoid") if full else ("softmax",):
+        judges[f"training: {loss} loss"] = partial(_judge_training, subject, loss)
+    if full:
+        judges["trajectory"] = partial(_judge_trajectory, subject)
+    return judges
 
 
-def _follow(subject: Subject) -> Outcome:
+def _judge_probes(subject: Subject, probes: ProbeSet, comparer: Comparer) -> Report:
+    return comparer.compare(probe_spec(probes, subject))
+
+
+def _judge_noise(subject: Subject, comparer: Comparer) -> Report:
+    """Of the clips only the shapes matter, so there are few of them, and small ones."""
+    small = replace(subject, name=f"{subject.name}: layers on noise", batch=2,
+                    variables=subject.weights, net=subject.port,
+                    height=ODD_SIZE.height, width=ODD_SIZE.width)  # fmt: skip
+    return comparer.compare(layers_spec(small), compare_on_noise)
+
+
+def _judge_training(subject: Subject, loss: str, comparer: Comparer) -> TrainingReport:
+    heavy = subject.is_heavy
+    trained = replace(subject, name=f"{subject.name}: training, {loss} loss", loss=loss,
+                      variables=subject.weights, net=subject.port)  # fmt: skip
+    return comparer.train(tvn_training_spec(trained, batches=2 if heavy else 3, apart=heavy))
+
+
+def _judge_trajectory(subject: Subject, comparer: Comparer) -> TrajectoryReport:
     """From seeded weights: what is trained here is the code, not the subject's own weights."""
-    spec = tvn_trajectory_spec(
+    small = Subject(
         subject.genotype,
         name=f"{subject.name}: trajectory",
-        optimizer=STABLE,
         seed=subject.seed,
         height=TRAJECTORY_SIZE,
         width=TRAJECTORY_SIZE,
     )
-    return follow_with_progress(spec.name, lambda watch: trajectory(spec, runs=3, watch=watch))
+    return comparer.follow(tvn_trajectory_spec(small, optimizer=STABLE), TRAJECTORY_RUNS)
+
+
+def _judge_variant(name: str, spec: PortSpec, comparer: Comparer) -> Report:
+    return comparer.compare(variant(name, spec))
+
+
+def _judge_bfloat16(spec: PortSpec, comparer: Comparer) -> LowPrecisionReport:
+    return verify_bfloat16(spec)
+
+
+def _explain_layers(subject: Subject, spec: PortSpec, report: Report) -> Diagnosis:
+    return diagnose(spec, report, search_faults(subject.build_right_port()))
+
+
+def _explain_training(
+    subject: Subject, layers: Report, trained: TrainingReport
+) -> Explanation | None:
+    """Of training that fails though every layer agrees, with why."""
+    if not layers.passed:
+        return None
+    return diagnose_training(subject.port, subject.build_right_port(), seed=subject.seed)
+
+
+def list_variants(names: Sequence[str], level: str) -> tuple[str, ...]:
+    """The variants asked for, once each; the level `full` asks for all.
+
+    Raises:
+        InputError: there is no such variant, or what it runs in is not installed.
+    """
+    known = (*VARIANTS, BFLOAT16)
+    wanted = (*names, *(known if level == "full" else ()))
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"--also={name}: no such variant; there are {', '.join(known)}")
+        if name.startswith("onnx") and find_spec("onnxruntime") is None:
+            raise InputError(f"--also={name} needs onnxruntime: pip install 'tvn-port[onnx]'")
+    return tuple(dict.fromkeys(wanted))

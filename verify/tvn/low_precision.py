@@ -10,7 +10,7 @@ import copy
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,10 @@ from torch import Tensor
 from verify.numerics.compare import Difference, difference
 from verify.numerics.probes import probe_video
 from verify.runners.pytorch import TorchRunner
+from verify.specs.about import About
 from verify.specs.spec import PortSpec, See, Stage
 from verify.specs.walk import all_taps, walk
-from verify.tvn.spec import TvnPort, stage_calls
+from verify.tvn.spec import VIDEO, TvnPort, stage_calls
 
 CLIPS = 64
 # Of the clips that are decided clearly. What is left is for errors beyond the typical.
@@ -74,7 +75,7 @@ class LowPrecisionReport:
     taps: Mapping[str, Difference]
     agreement: Agreement
     centred: Agreement
-    about: dict[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
 
     @property
     def passed(self) -> bool:
@@ -114,7 +115,8 @@ class LowPrecisionReport:
             "clips": CLIPS,
             "top1_agreement": asdict(self.agreement),
             "centred_top1_agreement": asdict(self.centred),
-            "about": self.about,
+            "summary": self.summary,
+            "about": self.about.to_dict(),
             "taps": [
                 {"name": name, "relative_error": d.relative, "max": d.maximum, "rms": d.rms}
                 for name, d in self.taps.items()
@@ -134,7 +136,7 @@ def verify_bfloat16(spec: PortSpec) -> LowPrecisionReport:
         taps,
         _agreement(wanted, found),
         _agreement(wanted - common, found - common),
-        dict(spec.about) | {"seconds": round(time.monotonic() - start, 1)},
+        replace(spec.about, seconds=round(time.monotonic() - start, 1)),
     )
 
 
@@ -181,7 +183,8 @@ def _errors(spec: PortSpec, port: TvnPort) -> dict[str, Difference]:
 def _logits(spec: PortSpec, port: TvnPort) -> tuple[np.ndarray, np.ndarray]:
     """The port's logits `[CLIPS, num_classes]` in float32 and under autocast."""
     net = copy.deepcopy(port.net).eval().float()
-    _, frames, height, width, _ = spec.about["input"]
+    height, width = spec.inputs[VIDEO].shape[-3:-1]
+    frames = net.genotype.clip.num_frames
     wanted, found = list[Tensor](), list[Tensor]()
     for seed in range(CLIPS):
         clip = _clip(frames, height, width, seed)

@@ -5,7 +5,7 @@ reversed kernel not in a constant, a cap not below it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from port.genotype import Genotype
 from port.model import TinyVideoNet
 from verify.numerics.probes import probe_video
 from verify.specs.spec import PortSpec
-from verify.tvn.spec import tvn_spec
+from verify.tvn.spec import layers_spec
+from verify.tvn.subject import Subject
 
 # A clip of the probed shape, `[T, H, W, 3]`, from a noise clip of that shape.
 Probe = Callable[[np.ndarray], np.ndarray]
@@ -88,34 +89,25 @@ ALL_SETS = (
 
 
 def probe_spec(
-    probes: ProbeSet,
-    genotype: Genotype,
-    variables: Mapping[str, np.ndarray],
-    net: TinyVideoNet,
-    *,
-    name: str = "tvn",
-    about: Mapping[str, Any] | None = None,
+    probes: ProbeSet, subject: Subject, remarks: Mapping[str, Any] | None = None
 ) -> PortSpec:
-    """The comparison of `net` with its original on one set of probes.
+    """The comparison of a subject's port with its original on one set of probes.
 
     Raises:
         InputError: with other frames than its own, the net has other weights.
     """
+    subject = replace(subject, name=f"{subject.name}: {probes.name}", seed=probes.seed,
+                      variables=subject.weights, net=subject.port, remarks={})  # fmt: skip
+    genotype = subject.genotype
     if probes.frames is not None and probes.frames != genotype.clip.num_frames:
         genotype = genotype.with_frames(probes.frames)
-        variables, net = _for_frames(genotype, variables, net)
+        variables, net = _for_frames(genotype, subject.weights, subject.port)
+        subject = replace(subject, genotype=genotype, variables=variables, net=net)
     frames = genotype.clip.num_frames
     noise = probe_video(len(probes.probes), frames, probes.height, probes.width, probes.seed)
     clips = [make(clip) for make, clip in zip(probes.probes.values(), noise, strict=True)]
-    return tvn_spec(
-        genotype,
-        name=f"{name}: {probes.name}",
-        variables=variables,
-        net=net,
-        seed=probes.seed,
-        video=np.stack(clips).astype(np.float32),
-        about={"probes": list(probes.probes), **(about or {})},
-    )
+    told = {"probes": list(probes.probes), **(remarks or {})}
+    return layers_spec(subject, np.stack(clips).astype(np.float32), told)
 
 
 def _for_frames(

@@ -13,81 +13,49 @@ from torch import Tensor, nn
 
 from port.block import Block
 from port.convert.names import Row, table
-from port.convert.state_dict import state_dict_from_tf, to_tf
+from port.convert.state_dict import to_tf
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.taps import tapped_modules
-from port.weights import Weights
-from verify.numerics.probes import probe_variables, probe_video
+from verify.numerics.probes import probe_video
 from verify.runners.pytorch import StageCall, TorchRunner
+from verify.specs.about import About
 from verify.specs.spec import PortSpec, Stage
 from verify.tvn.original import TensorFlowRunner
+from verify.tvn.subject import Subject
 
 VIDEO = "video"
 
 
-def tvn_spec(
-    genotype: Genotype,
-    *,
-    name: str = "tvn",
-    variables: Mapping[str, np.ndarray] | None = None,
-    net: TinyVideoNet | None = None,
-    num_classes: int = 50,
-    batch: int = 2,
-    height: int | None = None,
-    width: int | None = None,
-    seed: int = 0,
-    video: np.ndarray | None = None,
-    max_pool_predictions: bool = False,
-    about: Mapping[str, Any] | None = None,
+def layers_spec(
+    subject: Subject, video: np.ndarray | None = None, remarks: Mapping[str, Any] | None = None
 ) -> PortSpec:
-    """The comparison of a TVN with its original.
+    """The comparison of a TVN with its original, layer by layer.
 
     Args:
-        genotype: the net.
-        name: what the report is headed with.
-        variables: the original's weights by TensorFlow name; seeded ones that suit a comparison
-            if None.
-        net: the port to judge; built from `variables` if None.
-        num_classes: used without `variables`.
-        batch: clips; at least 2 show whether clips get mixed.
-        height: of the frames in pixels; the genotype's if None.
-        width: likewise.
-        seed: of the weights, where they are drawn, and of the clips.
-        video: clips `[B, T, H, W, 3]` of one's own, in place of seeded ones.
-        max_pool_predictions: which head, where `net` is None.
-        about: more for the report.
+        subject: the net, its weights, and how it is fed.
+        video: clips `[B, T, H, W, 3]` of one's own, in place of seeded ones of the subject's shape.
+        remarks: more for the report.
     """
-    clip = genotype.clip
-    if variables is None:
-        rows = table(genotype, num_classes)
-        variables = probe_variables({row.tf_name: row.tf_shape for row in rows}, seed)
-    if net is None:
-        weights = Weights(genotype, state_dict_from_tf(variables, genotype))
-        net = weights.build(max_pool_predictions=max_pool_predictions)
+    genotype, net = subject.genotype, subject.port
     if video is None:
-        height, width = height or clip.image_size, width or clip.image_size
-        video = probe_video(batch, clip.num_frames, height, width, seed)
+        frames = genotype.clip.num_frames
+        video = probe_video(subject.batch, frames, *subject.size, subject.seed)
     batch, frames, height, width, _ = video.shape
-    options: dict[str, Any] = {
-        "genotype": genotype.to_json(),
-        "num_classes": net.num_classes,
-        "batch": batch,
-        "frames": frames,
-        "height": height,
-        "width": width,
-        "max_pool_predictions": net.max_pool_predictions,
-    }
     leading = (-1,) if genotype.input_streams is None else (batch, -1)
+    told = {"genotype": genotype.to_dict(), **subject.remarks, **(remarks or {})}
     return PortSpec(
-        name=name,
+        name=subject.name,
         stages=_stages(genotype, net.max_pool_predictions),
-        original=partial(TensorFlowRunner, variables, **options),
+        original=partial(
+            TensorFlowRunner,
+            subject.weights,
+            **subject.original_options(batch, frames, height, width),
+        ),
         port=TvnPort(net, batch),
         inputs={VIDEO: video.reshape(*leading, *video.shape[2:])},
-        other_weights=other_weights(variables, net, table(genotype, net.num_classes)),
-        about={"input": list(video.shape), "seed": seed, "genotype": genotype.to_dict()}
-        | dict(about or {}),
+        other_weights=other_weights(subject.weights, net, table(genotype, net.num_classes)),
+        about=About(input=video.shape, seed=subject.seed, remarks=told),
     )
 
 

@@ -19,6 +19,7 @@ from port.model import TinyVideoNet
 from port.taps import tapped_modules
 from verify.runners.program import ProgramRunner
 from verify.runners.pytorch import TorchRunner, from_nhwc
+from verify.specs.about import About
 from verify.specs.spec import PortRunner, PortSpec, Stage
 from verify.tvn.spec import VIDEO, TvnPort, as_clips, stage_calls
 
@@ -80,7 +81,7 @@ def _folded(spec: PortSpec, port: TvnPort) -> PortSpec:
     return replace(
         _without(spec, gone),
         port=VariantPort(port.net, port.batch, fold_batch_norms),
-        about={**spec.about, "folded": note, "taps gone": sorted(gone)},
+        about=_remarked(spec, {"folded": note, "taps gone": sorted(gone)}),
     )
 
 
@@ -95,14 +96,14 @@ def _compiled(spec: PortSpec, port: TvnPort) -> PortSpec:
         spec,
         port=VariantPort(port.net, port.batch, runner=runner),
         isolates=False,
-        about={**spec.about, "compiled": note},
+        about=_remarked(spec, {"compiled": note}),
     )
 
 
 def _onnx(spec: PortSpec, port: TvnPort) -> PortSpec:
     """The graph that `tvn export` writes."""
     make = partial(_onnx_runner, port, dict(spec.inputs))
-    return replace(spec, port=make, about={**spec.about, "float64": FLOAT64_NOTE})
+    return replace(spec, port=make, about=_remarked(spec, {"float64": FLOAT64_NOTE}))
 
 
 def _onnx_whole(spec: PortSpec, port: TvnPort) -> PortSpec:
@@ -113,7 +114,7 @@ def _onnx_whole(spec: PortSpec, port: TvnPort) -> PortSpec:
         _onnx(spec, port),
         stages=[whole],
         isolates=False,
-        about={**spec.about, "float64": FLOAT64_NOTE, "whole": note},
+        about=_remarked(spec, {"float64": FLOAT64_NOTE, "whole": note}),
     )
 
 
@@ -124,6 +125,10 @@ def _onnx_runner(port: TvnPort, inputs: Mapping[str, np.ndarray], precision: str
     from verify.runners.onnx import OnnxRunner
 
     return OnnxRunner(model, value_names(net), {INPUT: video.contiguous().numpy()}, precision)
+
+
+def _remarked(spec: PortSpec, remarks: Mapping[str, Any]) -> About:
+    return replace(spec.about, remarks={**spec.about.remarks, **remarks})
 
 
 def _without(spec: PortSpec, gone: Any) -> PortSpec:

@@ -17,12 +17,12 @@ class Border:
 sys.meta_path.insert(0, Border())
 from verify.custom.diagnose_training import diagnose_own_training
 from verify.custom.load import load_spec
-from verify.engine.inference import verify
-from verify.engine.training import training
+from verify.engine.inference import compare_layers
+from verify.engine.training import compare_training
 
 spec = load_spec(sys.argv[1])
-report = verify(spec)
-steps = training(spec.training)
+report = compare_layers(spec)
+steps = compare_training(spec.training)
 print(len(report.taps), report.passed, steps.passed, diagnose_own_training(spec.training).differing)
 """
 GUARD = "from verify.tvn.original import import_original\nimport_original()\n"

@@ -7,7 +7,8 @@ from torch import nn
 import verify.engine.training
 from verify.custom import KerasModel, port_spec, probe_input
 from verify.custom.diagnose_training import diagnose_own_training
-from verify.engine.training import training
+from verify.engine.training import compare_training
+from verify.reports.outcome import Reason
 from verify.reports.training_report import TrainingReport
 from verify.specs.training_spec import TrainingSpec
 
@@ -34,10 +35,10 @@ def steps(epsilon: float = 1e-3) -> TrainingSpec:
 
 
 def judged(epsilon: float = 1e-3) -> TrainingReport:
-    return training(steps(epsilon))
+    return compare_training(steps(epsilon))
 
 
-def gradients_that_failed(report: TrainingReport) -> dict[str, str]:
+def gradients_that_failed(report: TrainingReport) -> dict[str, Reason | None]:
     rows = {row.name: row.reason for row in report.values if not row.passed}
     return {name: reason for name, reason in rows.items() if name.startswith("gradient")}
 

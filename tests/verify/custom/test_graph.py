@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import verify
 from port.errors import InputError
+from tests.verify.custom.matched import matching_of
 from verify.custom import port_spec, probe_input, saved_model, tf1_graph, tf_function
 from verify.custom.float64_graph import as_written, is_exact
 from verify.custom.graph_model import GraphModel
@@ -104,12 +105,12 @@ def test_every_form_is_matched_and_judged(
     original = make(tmp_path)
     assert original.variables.keys() == SHAPES.keys()
     spec = port_spec("graph", original, Port(), 255 * IMAGES)
-    assert spec.about["weights"].keys() == SHAPES.keys()
-    assert [tap for tap in spec.about["taps"] if tap in LAYERS] == LAYERS
-    assert spec.about["notes"] == []
-    report = verify.verify(spec)
+    assert matching_of(spec).weights.keys() == SHAPES.keys()
+    assert [tap for tap in matching_of(spec).taps if tap in LAYERS] == LAYERS
+    assert list(spec.about.notes or ()) == []
+    report = verify.compare_layers(spec)
     assert report.passed, report.first_failure
-    wrong = verify.verify(port_spec("graph", original, Port(epsilon=1e-5), 255 * IMAGES))
+    wrong = verify.compare_layers(port_spec("graph", original, Port(epsilon=1e-5), 255 * IMAGES))
     assert wrong.first_failure == "norm"
     alone = [tap.name for tap in wrong.taps if tap.isolated and not tap.isolated.passed]
     assert alone == ["norm"]

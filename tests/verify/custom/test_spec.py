@@ -14,10 +14,11 @@ import verify
 from examples.keras_small import PadSame, Small, build
 from port.errors import InputError
 from tests.tvn_cli.run import tvn
+from tests.verify.custom.matched import matching_of
 from verify.custom import KerasModel, port_spec, probe_input
 from verify.custom.original import Call
 from verify.diagnosis.layer_view import layer_view
-from verify.engine.training import training
+from verify.engine.training import compare_training
 from verify.reports.training_report import TrainingReport
 from verify.specs.spec import PortSpec
 
@@ -47,12 +48,12 @@ def small(original: KerasModel, port: nn.Module, **given: object) -> PortSpec:
 
 def test_a_right_port_passes_and_everything_is_matched(original: KerasModel) -> None:
     spec = small(original, Small())
-    report = verify.verify(spec)
+    report = verify.compare_layers(spec)
     assert report.passed, report.first_failure
     assert max(tap.accumulated.function.relative for tap in report.taps if tap.accumulated) < 1e-14
-    assert spec.about["weights"].keys() == original.variables.keys()
-    assert spec.about["judged with the next tap"] == ["gated", "flatten"]
-    assert spec.about["ambiguous"] == []
+    assert matching_of(spec).weights.keys() == original.variables.keys()
+    assert matching_of(spec).unplaced == ["gated", "flatten"]
+    assert matching_of(spec).ambiguous == []
     view = layer_view(spec, "dw")
     assert isinstance(view.module, nn.Conv2d)
     np.testing.assert_allclose(view.output(), view.expected, rtol=0, atol=1e-14)
@@ -94,7 +95,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_shows_at_its_own_layer_alone(original: KerasModel, mistake: str) -> None:
     tap, change = MISTAKES[mistake]
-    report = verify.verify(small(original, _wrong(change)))
+    report = verify.compare_layers(small(original, _wrong(change)))
     alone = [t.name for t in report.taps if t.isolated and not t.isolated.same_function]
     assert (report.first_failure, alone[:1]) == (tap, [tap])
     assert set(alone) <= {tap, "classes"}, "a mistake spreads though layers are isolated"
@@ -102,10 +103,13 @@ def test_a_mistake_shows_at_its_own_layer_alone(original: KerasModel, mistake: s
 
 def test_a_flattening_order_is_a_mistake_or_a_layout(original: KerasModel) -> None:
     spec = small(original, _Flattened())
-    assert (verify.verify(spec).first_failure, spec.about["reordered"]) == ("classes", ["classes"])
+    assert (verify.compare_layers(spec).first_failure, matching_of(spec).reordered) == (
+        "classes",
+        ["classes"],
+    )
     layout = "(h w c) o -> o (c h w); h=4 w=5"
     table = {"classes/kernel": ("classes.weight", layout)}
-    assert verify.verify(small(original, _Flattened(), weights=table)).passed
+    assert verify.compare_layers(small(original, _Flattened(), weights=table)).passed
 
 
 def test_equal_shaped_neighbours_are_told_and_the_outputs_decide() -> None:
@@ -127,10 +131,10 @@ def test_equal_shaped_neighbours_are_told_and_the_outputs_decide() -> None:
             return (query @ key.mT).softmax(-1) @ x
 
     spec = port_spec("q, k", KerasModel(attention, seed=0), Attention(), probe_input((2, 5, 8)))
-    assert spec.about["ambiguous"] == ["a: key, by what it reads; query would fit as well"]
-    assert "key and query are exchanged" in spec.about["settled"]
-    assert spec.about["weights"]["query/kernel"] == "a.weight (i o -> o i)"
-    assert verify.verify(spec).passed
+    assert matching_of(spec).ambiguous == ["a: key, by what it reads; query would fit as well"]
+    assert "key and query are exchanged" in matching_of(spec).settled
+    assert matching_of(spec).weights["query/kernel"] == "a.weight (i o -> o i)"
+    assert verify.compare_layers(spec).passed
 
 
 def test_a_model_of_text_is_matched_in_its_layouts() -> None:
@@ -163,8 +167,8 @@ def test_a_model_of_text_is_matched_in_its_layouts() -> None:
 
     tokens = np.random.default_rng(0).integers(0, 20, (4, 7))
     spec = port_spec("text", KerasModel(text(), seed=0), Text(), tokens)
-    assert spec.about["weights"]["a/query/kernel"] == "q.weight (d h k -> (h k) d; h=3 k=4)"
-    assert verify.verify(spec).passed
+    assert matching_of(spec).weights["a/query/kernel"] == "q.weight (d h k -> (h k) d; h=3 k=4)"
+    assert verify.compare_layers(spec).passed
 
 
 def test_what_is_left_over_is_refused_by_name(original: KerasModel) -> None:
@@ -173,8 +177,8 @@ def test_what_is_left_over_is_refused_by_name(original: KerasModel) -> None:
     with pytest.raises(InputError, match="gate/bias"):
         small(original, port)
     spec = small(original, port, without=["gate/bias"])
-    assert spec.about["not in the port"] == ["gate/bias"]
-    assert verify.verify(spec).first_failure == "gate/linear"
+    assert matching_of(spec).only_in_original == ["gate/bias"]
+    assert verify.compare_layers(spec).first_failure == "gate/linear"
     port = Small()
     port.scale = nn.Parameter(torch.ones(3))
     with pytest.raises(InputError, match=r"the port's scale"):
@@ -187,19 +191,19 @@ def test_what_is_left_over_is_refused_by_name(original: KerasModel) -> None:
 def test_weights_of_a_loaded_port_are_compared_bit_for_bit(original: KerasModel) -> None:
     loaded = small(original, Small()).port
     port = loaded.module  # type: ignore[attr-defined]
-    assert verify.verify(small(original, port, loaded=True)).passed
+    assert verify.compare_layers(small(original, port, loaded=True)).passed
     with torch.no_grad():
         port.dw_bn.bias[3] += 1e-6
-    report = verify.verify(small(original, port, loaded=True))
+    report = verify.compare_layers(small(original, port, loaded=True))
     assert report.first_failure == "dw_bn"
     assert [t.other_weights for t in report.taps if t.other_weights] == [("dw_bn/beta",)]
 
 
 def test_a_converter_of_ones_own_is_judged_by_what_it_gives(original: KerasModel) -> None:
     right = small(original, Small()).port.module.state_dict()  # type: ignore[attr-defined]
-    assert verify.verify(small(original, Small(), weights=lambda _: right)).passed
+    assert verify.compare_layers(small(original, Small(), weights=lambda _: right)).passed
     wrong = right | {"stem.weight": right["stem.weight"].flip(1)}
-    report = verify.verify(small(original, Small(), weights=lambda _: wrong))
+    report = verify.compare_layers(small(original, Small(), weights=lambda _: wrong))
     assert report.first_failure == "stem"
 
 
@@ -209,7 +213,7 @@ def test_training_is_compared_too_and_only_there_some_mistakes_show(
     def trained(change: Callable[[Small], object]) -> TrainingReport:
         spec = small(original, _wrong(change))
         assert spec.training is not None
-        return training(spec.training)
+        return compare_training(spec.training)
 
     right = trained(lambda port: None)
     assert right.passed, right.first_failure
@@ -223,7 +227,7 @@ def test_training_is_compared_too_and_only_there_some_mistakes_show(
     frozen = trained(lambda port: port.stem_bn.weight.requires_grad_(False))
     assert frozen.first_failure == "gradient/stem_bn/gamma"
     unmoved = small(original, _wrong(lambda port: setattr(port.dw_bn, "momentum", 0.1)))
-    assert verify.verify(unmoved).passed, "inference shows it too"
+    assert verify.compare_layers(unmoved).passed, "inference shows it too"
 
 
 class _Refusing(Small):
@@ -233,9 +237,10 @@ class _Refusing(Small):
 
 
 def test_a_port_that_stops_is_judged_as_far_as_it_gets(original: KerasModel) -> None:
-    report = verify.verify(small(original, _Refusing()))
-    assert [tap.reason for tap in report.taps] == ["", "", "", "the port did not compute it"]
-    assert "RuntimeError: shape '[2, 7, -1]' is invalid" in str(report.about["stopped"])
+    report = verify.compare_layers(small(original, _Refusing()))
+    reasons = [tap.reason for tap in report.taps]
+    assert reasons == [None, None, None, verify.Reason.NOT_COMPUTED]
+    assert "RuntimeError: shape '[2, 7, -1]' is invalid" in str(report.about.stopped)
 
 
 def test_a_port_must_return_one_tensor(original: KerasModel) -> None:
@@ -246,7 +251,7 @@ def test_a_port_must_return_one_tensor(original: KerasModel) -> None:
     with pytest.raises(TypeError, match="a tuple: give a `forward`"):
         small(original, Two())
     spec = small(original, Two(), forward=lambda port, inputs: port(inputs["input"])[0])
-    assert verify.verify(spec).passed
+    assert verify.compare_layers(spec).passed
 
 
 def test_a_subclassed_model_with_layers_in_layers_and_one_used_twice() -> None:
@@ -280,8 +285,8 @@ def test_a_subclassed_model_with_layers_in_layers_and_one_used_twice() -> None:
             return self.norm(self.dense(self.dense(x).relu()))
 
     spec = port_spec("twice", KerasModel(made, seed=0), Port(), probe_input((3, 6)))
-    assert list(spec.about["taps"]) == ["twice/d", "twice/d#2", "twice/n", "output"]
-    assert verify.verify(spec).passed
+    assert list(matching_of(spec).taps) == ["twice/d", "twice/d#2", "twice/n", "output"]
+    assert verify.compare_layers(spec).passed
 
 
 def test_the_command_tells_how_it_matched_and_what_failed(

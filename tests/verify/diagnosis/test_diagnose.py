@@ -23,7 +23,7 @@ from verify.diagnosis.diagnose import Diagnosis, diagnose
 from verify.diagnosis.fault import Site, behaves
 from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.try_repairs import mending
-from verify.engine.inference import verify
+from verify.engine.inference import compare_layers
 from verify.measure.bench import Bench, bench_of
 from verify.measure.diagnosis import diagnosed
 from verify.numerics.compare import Difference
@@ -60,7 +60,7 @@ def explain(bench: Bench) -> Callable[..., Diagnosis]:
                 planted = named(fault) if isinstance(fault, str) else fault
                 stack.enter_context(planted.planted(net, tap))
             spec = replace(bench.spec, port=TvnPort(net, batch=2))
-            return diagnose(spec, verify(spec), search_faults(CASE.net) if right else None)
+            return diagnose(spec, compare_layers(spec), search_faults(CASE.net) if right else None)
 
     return run
 
@@ -165,7 +165,7 @@ def test_the_report_holds_the_diagnosis(bench: Bench) -> None:
     net = copy.deepcopy(CASE.net)
     with named("missing ReLU").planted(net, RELU):
         spec = replace(bench.spec, port=TvnPort(net, batch=2))
-        report = verify(spec)
+        report = compare_layers(spec)
         report = replace(report, diagnosis=diagnose(spec, report, search_faults(CASE.net)))
     said = json.loads(report.to_json())["diagnosis"]
     assert said["causes"][0]["cause"] == "missing ReLU"
@@ -187,7 +187,7 @@ def test_a_layer_that_magnifies_a_faults_error_is_named(bench: Bench) -> None:
     net, gate = copy.deepcopy(CASE.net), "Block-1-0/ContextGate/sigmoid"
     with torch.no_grad():
         net.state_dict()["blocks.1.0.path.spatial.norm.running_mean"][0] += 1e-4
-    report = verify(replace(bench.spec, port=TvnPort(net, batch=2)))
+    report = compare_layers(replace(bench.spec, port=TvnPort(net, batch=2)))
     found = steepest(report.taps)
     assert [each.tap for each in found] == [gate]
     assert found[0].growth is not None and 4 < found[0].growth < 6

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from verify import PortSpec, Stage, verify
+from verify import PortSpec, Stage, compare_layers
 from verify.engine import inference as engine_module
 from verify.engine.second_look import Moved
 from verify.reports.report import Report
@@ -98,7 +98,7 @@ def judge(
     port_steepness: float | None = None,
 ) -> Report:
     """The comparison of two such nets."""
-    return verify(
+    return compare_layers(
         PortSpec(
             "steep",
             [STAGE],

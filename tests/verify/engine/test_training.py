@@ -17,12 +17,13 @@ from tests import recipe
 from tests.verify.nets import EVERY_LAYER
 from verify.engine.apart import TrainerApart
 from verify.engine.memo import RememberingTrainer
-from verify.engine.training import training
+from verify.engine.training import compare_training
 from verify.numerics.compare import difference
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import TrainingBatch, TrainingSpec
 from verify.tvn.cases import random_case
 from verify.tvn.port_training import TorchTrainer
+from verify.tvn.subject import Subject
 from verify.tvn.training_faults import FAULTS, TrainingFault
 from verify.tvn.training_spec import tvn_training_spec
 
@@ -70,15 +71,17 @@ def spec(net: TinyVideoNet) -> TrainingSpec:
 def make_spec(net: TinyVideoNet, loss: str = "softmax", isolated: bool = False) -> TrainingSpec:
     shapes = {row.tf_name: row.tf_shape for row in table(EVERY_LAYER, CLASSES)}
     return tvn_training_spec(
-        EVERY_LAYER,
-        variables=recipe.weights(shapes),
-        net=net,
+        Subject(
+            EVERY_LAYER,
+            variables=recipe.weights(shapes),
+            net=net,
+            loss=loss,
+            keep_probability=KEEP,
+            height=22,
+            width=27,
+        ),
         batches=2,
-        loss=loss,
-        isolated=isolated,
-        keep_probability=KEEP,
-        height=22,
-        width=27,
+        apart=isolated,
     )
 
 
@@ -94,7 +97,7 @@ def with_net(spec: TrainingSpec, net: TinyVideoNet) -> TrainingSpec:
 def test_a_faithful_port_passes_with_both_losses(net: TinyVideoNet, spec: TrainingSpec) -> None:
     told: list[tuple[int, int, str]] = []
     for faithful in (spec, make_spec(net, "sigmoid", isolated=True)):
-        report = training(faithful, watch=lambda *news: told.append(news))
+        report = compare_training(faithful, watch=lambda *news: told.append(news))
         assert report.passed, report.first_failure
         data = report.to_dict()
         assert (data["passed"], data["first_failure"]) == (True, None)
@@ -122,7 +125,7 @@ def test_a_fault_shows_where_it_is_made(
     expected = SHOWS[fault.name].format(tap) if fault.name in SHOWS else SHOWS_AT[site]
     clip = torch.ones(1, 3, 4, 24, 24)
     with fault.planted(wrong, site):
-        report = training(with_net(spec, wrong))
+        report = compare_training(with_net(spec, wrong))
         inference = wrong.eval()(clip)
     assert (report.passed, report.first_failure) == (False, expected)
     missing = [value.name for value in report.values if not value.steps]
@@ -143,14 +146,16 @@ def test_less_precise_float32_fails_where_it_starts(net: TinyVideoNet, spec: Tra
             weight.data = weight.data.bfloat16().float()
         return trainer
 
-    report = training(dataclasses.replace(spec, port=round_off))
+    report = compare_training(dataclasses.replace(spec, port=round_off))
     first = next(value for value in report.values if not value.passed)
     assert first.reason == "less precise"
     assert first.name.startswith("Block-1-0/STConvs/")
 
 
 def test_a_gradient_that_is_no_number_fails(net: TinyVideoNet, spec: TrainingSpec) -> None:
-    report = training(dataclasses.replace(spec, port=lambda precision: _Broken(net, precision)))
+    report = compare_training(
+        dataclasses.replace(spec, port=lambda precision: _Broken(net, precision))
+    )
     assert report.first_failure == "gradient/dense/bias"
     assert [value.name for value in report.values if not value.passed] == ["gradient/dense/bias"]
 
@@ -179,4 +184,4 @@ def test_a_side_apart_computes_what_it_computes_here(net: TinyVideoNet, spec: Tr
 def test_a_net_whose_logits_are_not_one_row_a_clip_is_refused() -> None:
     """The original counts frames in order of definition, whatever a block reads."""
     with pytest.raises(InputError, match="2 clips give 6 rows"):
-        tvn_training_spec(random_case(5).genotype, max_pool_predictions=True)
+        tvn_training_spec(Subject(random_case(5).genotype, max_pool_predictions=True))

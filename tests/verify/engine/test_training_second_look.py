@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import verify.engine.training
-from verify.engine.training import training
+from verify.engine.training import compare_training
 from verify.reports.training_report import TrainingReport
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import TrainingBatch, TrainingSpec, gradient_of
@@ -49,7 +49,7 @@ def judged(port: Step) -> TrainingReport:
         port=lambda precision: Side(port, precision),
         batches=[TrainingBatch(CLIPS, np.zeros(2)), TrainingBatch(CLIPS[::-1], np.zeros(2))],
     )
-    return training(spec)
+    return compare_training(spec)
 
 
 def test_what_its_own_rounding_explains_passes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Training of both sides stays together for twenty steps, unless something in it is another."""
 
 import dataclasses
+import json
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,10 +11,14 @@ from torch import Tensor
 
 from port.optim import AdamTF, as_float32
 from tests.verify.nets import EVERY_LAYER
-from verify.engine.trajectory import TrajectoryReport, TrajectorySpec, trajectory
-from verify.reports.plot import render
+from verify.engine.trajectory import compare_trajectory
+from verify.reports.outcome import to_json
+from verify.reports.plot import SERIES, draw_trajectory
 from verify.reports.report import Report
+from verify.reports.trajectory_report import TrajectoryReport
+from verify.specs.trajectory_spec import TrajectorySpec
 from verify.tvn.optimizers import OptimizerSpec
+from verify.tvn.subject import Subject
 from verify.tvn.training_spec import tvn_trajectory_spec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,8 +35,9 @@ SAME = 1e-10
 
 def small(optimizer: str, **options: object) -> TrajectorySpec:
     return tvn_trajectory_spec(
-        EVERY_LAYER, optimizer=OPTIMIZERS[optimizer], num_classes=7, **options
-    )  # type: ignore[arg-type]
+        Subject(EVERY_LAYER, num_classes=7, **options),  # type: ignore[arg-type]
+        optimizer=OPTIMIZERS[optimizer],
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,18 +49,18 @@ def small(optimizer: str, **options: object) -> TrajectorySpec:
 )
 def test_twenty_steps_stay_together(optimizer: str) -> None:
     told: list[tuple[int, int]] = []
-    report = trajectory(small(optimizer), runs=2, watch=lambda *news: told.append(news))
+    report = compare_trajectory(small(optimizer), runs=2, watch=lambda *news: told.append(news))
     assert report.passed, (report.first_failure, report.stray)
     assert told == [(step, 20) for step in range(1, 21)]
     assert max(report.float64) <= SAME
     original, port = report.losses["original"], report.losses["port"]
     assert max(abs(a / b - 1) for a, b in zip(original, port, strict=True)) <= SAME
     assert report.to_dict()["stray"] == report.stray
-    plot = render(report)
+    plot = draw_trajectory(report.to_dict())
     assert plot in Report("net", [], further={"trajectory": report}).to_html()
-    picture = ElementTree.fromstring(plot)
-    lines = [element for element in picture if element.tag.endswith("polyline")]
-    assert [len(line.get("points", "").split()) for line in lines] == [20] * 4
+    said = "".join(ElementTree.fromstring(plot).itertext())
+    assert all(label in said for label, _, _ in SERIES)
+    assert draw_trajectory(json.loads(to_json(report.to_dict()))) == plot, "JSON says less"
 
 
 class EpsilonInRoot(AdamTF):
@@ -75,7 +81,7 @@ def test_epsilon_in_the_root_shows_at_the_first_step() -> None:
     def wrong(parameters: object) -> torch.optim.Optimizer:
         return EpsilonInRoot(parameters, as_float32(0.01), eps=1e-3, weight_decay=1e-4)  # type: ignore[arg-type]
 
-    report = trajectory(small("adam", steps=2, make_optimizer=wrong), runs=2)
+    report = compare_trajectory(small("adam", steps=2, make_optimizer=wrong), runs=2)
     assert (report.passed, report.first_failure) == (False, "float64, step 1")
 
 
@@ -90,7 +96,7 @@ def test_straying_in_float32_alone_fails() -> None:
                 weight.data = weight.data.bfloat16().float()
         return trainer
 
-    report = trajectory(dataclasses.replace(spec, port=rounded), runs=2)  # type: ignore[arg-type]
+    report = compare_trajectory(dataclasses.replace(spec, port=rounded), runs=2)  # type: ignore[arg-type]
     assert (report.passed, report.first_failure) == (False, "float32")
 
 

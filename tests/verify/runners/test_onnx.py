@@ -33,12 +33,14 @@ def test_every_tap_passes_both_verdicts_accumulated_and_alone() -> None:
     assert [tap.name for tap in report.taps] == list(tapped_modules(copy_of_port()))
     verdicts = [verdict for tap in report.taps for verdict in (tap.accumulated, tap.isolated)]
     assert 0 < max(v.function.relative for v in verdicts if v) < 1e-13
-    assert "Conv" in report.about["float64"]
+    assert "Conv" in report.about.remarks["float64"]
 
 
 def test_whole_graph_passes_as_it_is_fused_with_the_other_head_too() -> None:
-    spec = verify.tvn_spec(EVERY_LAYER, num_classes=7, width=31, max_pool_predictions=True)
-    report = verify.verify(variant("onnx_whole", spec))
+    spec = verify.layers_spec(
+        verify.Subject(EVERY_LAYER, num_classes=7, width=31, max_pool_predictions=True)
+    )
+    report = verify.compare_layers(variant("onnx_whole", spec))
     assert report.passed
     assert [tap.name for tap in report.taps] == ["logits"]
     assert report.taps[0].isolated is None
@@ -68,7 +70,7 @@ def test_one_changed_weight_in_the_file_fails_at_its_layer() -> None:
             change_a_weight(runner._model, value_names(copy_of_port())[tap])
         return runner
 
-    report = verify.verify(replace(spec, port=port))
+    report = verify.compare_layers(replace(spec, port=port))
     assert report.first_failure == tap
     assert [t.name for t in report.taps if not (t.isolated and t.isolated.passed)] == [tap]
 

@@ -6,6 +6,7 @@ import sys
 SCRIPT = """
 import hashlib
 
+from verify.tvn.subject import Subject
 from verify.tvn.determinism import be_deterministic
 
 be_deterministic(7)
@@ -14,7 +15,7 @@ from verify.tvn.optimizers import OptimizerSpec
 from verify.tvn.training_spec import tvn_trajectory_spec
 
 adam = OptimizerSpec("adam", 0.01)
-spec = tvn_trajectory_spec(EVERY_LAYER, optimizer=adam, steps=4)
+spec = tvn_trajectory_spec(Subject(EVERY_LAYER), optimizer=adam, steps=4)
 for precision in ("float32", "float64"):
     for make in (spec.original, spec.port):
         trainer, digest = make(precision, spec.variables), hashlib.sha256()

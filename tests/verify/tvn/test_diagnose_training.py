@@ -1,20 +1,22 @@
 """Training that is wrong is told by the mistake's name; one that is not known is not guessed."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 from torch import Tensor, nn
 
+import verify
 from port import TinyVideoNet
 from tests.verify.engine.test_training import CLASSES, KEEP
 from tests.verify.nets import EVERY_LAYER
 from verify.diagnosis.cause import UNEXPLAINED
 from verify.diagnosis.fault import Site, behaves
 from verify.diagnosis.training_diagnosis import TrainingDiagnosis
-from verify.reports.report import Report
 from verify.tvn.cases import random_case
 from verify.tvn.diagnose_training import diagnose_training
-from verify.tvn.levels import Comparer, Subject, converted, explained, further, seeded_variables
+from verify.tvn.levels import tvn_spec
+from verify.tvn.subject import Subject, build_port, seed_variables
 from verify.tvn.training_faults import FAULTS, TrainingFault
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -25,7 +27,7 @@ ELSEWHERE = {"maxima's gradient to all ties": 4, "stream's gradient not stopped"
 
 @pytest.fixture(scope="module")
 def right() -> TinyVideoNet:
-    net = converted(EVERY_LAYER, seeded_variables(EVERY_LAYER, CLASSES, 3), False)
+    net = build_port(EVERY_LAYER, seed_variables(EVERY_LAYER, CLASSES, 3), False)
     net.head.dropout.p = 1 - KEEP
     return net
 
@@ -84,15 +86,19 @@ def test_where_a_step_shows_nothing_nothing_is_said_to_be_confirmed(right: TinyV
 
 
 def test_a_verification_that_fails_in_training_says_why() -> None:
-    variables = seeded_variables(EVERY_LAYER, CLASSES, 3)
-    net = converted(EVERY_LAYER, variables, False)
+    variables = seed_variables(EVERY_LAYER, CLASSES, 3)
+    net = build_port(EVERY_LAYER, variables, False)
     norm = "blocks.1.0.residual.norm"
     net.get_submodule(norm).momentum = 0.9
-    subject = Subject("wrong", EVERY_LAYER, variables, net, width=31)
-    judged = further(subject, "training", Comparer(subject))["training: softmax loss"]()
-    assert not judged.passed
-    outcome = explained(subject, judged)
-    said = f"{norm}: batch-norm momentum 0.9 explains 100.0 %"
-    report = Report("wrong", [], further={"training": outcome})
-    assert report.to_dict()["further"]["training"]["diagnosis"]["causes"][0]["tap"] == norm
-    assert said in report.to_html()
+    subject = Subject(EVERY_LAYER, name="wrong", variables=variables, net=net, width=31)
+    plan = tvn_spec(subject)
+    name = "training: softmax loss"
+    judge = plan.judges("training")[name]
+    events = list[verify.Event]()
+    report = verify.verify(replace(plan, levels={"steps": lambda: {name: judge}}), "steps",
+                           watch=events.append)  # fmt: skip
+    assert not report.passed and all(tap.passed for tap in report.taps)
+    assert report.to_dict()["further"][name]["diagnosis"]["causes"][0]["tap"] == norm
+    assert f"{norm}: batch-norm momentum 0.9 explains 100.0 %" in report.to_html()
+    kinds = [type(event) for event in events if not isinstance(event, verify.Progress)]
+    assert kinds == [verify.Judged, verify.Judged, verify.Explained]

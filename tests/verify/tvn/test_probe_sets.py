@@ -37,7 +37,9 @@ def net() -> TinyVideoNet:
 
 def _verify(probes: ProbeSet, net: TinyVideoNet) -> verify.Report:
     right = {name: value.copy() for name, value in _variables(net).items()}
-    return verify.verify(probe_spec(probes, net.genotype, right, net))
+    return verify.compare_layers(
+        probe_spec(probes, verify.Subject(net.genotype, variables=right, net=net))
+    )
 
 
 def _variables(net: TinyVideoNet) -> dict[str, np.ndarray]:

@@ -27,7 +27,7 @@ def test_a_variant_of_a_right_port_passes_at_every_tap(name: str) -> None:
 
 def test_folded_convolutions_are_named_and_the_rest_is_judged() -> None:
     report = judge("folded")
-    gone = report.about["taps gone"]
+    gone = report.about.remarks["taps gone"]
     assert all("conv2d" in tap for tap in gone)
     names = [tap for tap in tapped_modules(copy_of_port()) if tap not in gone]
     assert [tap.name for tap in report.taps] == names
@@ -41,7 +41,7 @@ def test_a_fold_that_forgets_epsilon_fails_at_the_first_batch_norm() -> None:
         return port.fold.fold_batch_norms(net)
 
     wrong = VariantPort(copy_of_port(), 2, fold_without_epsilon)
-    report = verify.verify(replace(variant("folded", SPEC), port=wrong))
+    report = verify.compare_layers(replace(variant("folded", SPEC), port=wrong))
     assert report.first_failure == "Block-0-0/STConvs/batch_normalization"
     alone = [tap.name for tap in report.taps if not (tap.isolated and tap.isolated.passed)]
     assert alone == [tap.name for tap in report.taps if "batch_normalization" in tap.name]
@@ -60,7 +60,9 @@ def test_an_exported_program_with_a_changed_weight_fails_at_its_layer() -> None:
 def test_a_compiled_port_passes_but_is_not_isolated() -> None:
     blocks = EVERY_LAYER.to_dict()["blocks"][:2]
     short = Genotype.from_dict(EVERY_LAYER.to_dict() | {"blocks": blocks})
-    report = verify.verify(variant("compiled", verify.tvn_spec(short, num_classes=7)))
+    report = verify.compare_layers(
+        variant("compiled", verify.layers_spec(verify.Subject(short, num_classes=7)))
+    )
     assert report.passed
     assert "not isolated" in report.summary
     assert not any(tap.isolated for tap in report.taps)
@@ -85,7 +87,7 @@ def test_bfloat16_of_a_net_with_an_infinity_fails_at_its_tap() -> None:
 
 
 def test_a_failing_variant_fails_the_whole_and_is_in_the_json_and_the_page() -> None:
-    right = verify.verify(SPEC)
+    right = verify.compare_layers(SPEC)
     net = copy_of_port()
     with torch.no_grad():
         tapped_modules(net)["dense"].bias[0] += 1

@@ -1,4 +1,4 @@
-"""The terminal's view of the measurement."""
+"""The terminal's view of how often the verifier is wrong."""
 
 from collections.abc import Sequence
 from typing import Any
