@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from port.convert.convert_weights import convert_weights
-    from port.convert.state_dict import state_dict_from_tf, tf_from_state_dict
+    from port.convert.state_dict import MisfitError, state_dict_from_tf, tf_from_state_dict
     from port.errors import InputError
     from port.export import export_onnx
     from port.factory import create_model
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Genotype",
     "InputError",
+    "MisfitError",
     "TinyVideoNet",
     "capture",
     "convert_weights",
@@ -38,6 +39,7 @@ __all__ = [
 _MODULES = {
     "Genotype": "genotype",
     "InputError": "errors",
+    "MisfitError": "convert.state_dict",
     "TinyVideoNet": "model",
     "capture": "taps",
     "convert_weights": "convert.convert_weights",

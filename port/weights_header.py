@@ -5,6 +5,7 @@ every tensor of that net, and no other, a float type and its shape.
 """
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,8 +94,20 @@ def read_header(path: str | Path, file: Any) -> Header:
 
 
 def write_header(genotype: Genotype, about: Mapping[str, Any]) -> dict[str, str]:
-    """The metadata that `read_header` reads."""
+    """The metadata that `read_header` reads; a number that is none, as a loss may be, is null."""
+    about = _finite(about)
     return {"format": FORMAT, "genotype": genotype.to_json(), "about": json.dumps(about)}
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value
 
 
 def _parsed(path: str | Path, metadata: Mapping[str, str], name: str) -> Any:

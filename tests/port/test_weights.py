@@ -1,5 +1,6 @@
 """Weights files keep everything, refuse what is not theirs, and appear whole or not at all."""
 
+import math
 import os
 import stat
 import subprocess
@@ -38,6 +39,11 @@ def test_a_file_gives_back_what_was_saved(path: Path) -> None:
     net = small_net().eval()
     net.load_state_dict(small_state_dict())
     assert torch.equal(loaded.build().eval()(small_clips()), net(small_clips()))
+
+
+def test_a_loss_that_is_no_number_leaves_a_file_that_can_be_read(path: Path) -> None:
+    save_weights(path, small_genotype(), small_state_dict(), {"loss": math.nan, "a": [math.inf]})
+    assert load_weights(path).about == {"loss": None, "a": [None]}
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])

@@ -20,8 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import port
-from port import Genotype, InputError, create_model, load_weights, save_weights
-from port.convert.state_dict import MisfitError
+from port import Genotype, InputError, MisfitError, create_model, load_weights, save_weights
 from tests.hostile import HOSTILE
 from tests.port.handmade import BITS, FLOATS, entries, metadata, write
 from tests.port.nets import small_clips, small_genotype, small_state_dict

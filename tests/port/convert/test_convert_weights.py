@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 import torch
 
-from port import InputError, convert_weights, create_model, load_weights
+from port import InputError, MisfitError, convert_weights, create_model, load_weights
 from port.convert.names import table
-from port.convert.state_dict import MisfitError
 from port.genotype import Genotype
 from reference_tf import Original
 from tests.port.nets import SMALL, small_clips, small_genotype, small_variables
