@@ -10,7 +10,7 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from port.atomic import writing
+from port.atomic import name_meanwhile, writing
 from port.errors import InputError
 
 FORMATS = {".avi": "avi", ".mkv": "matroska", ".mp4": "mp4", ".mov": "mov"}
@@ -55,7 +55,7 @@ def write_video(
         with (
             writing(path) as file,
             # By name: where the disk is full, PyAV tells of a file object's error at length.
-            av.open(f"file:{file.name}", "w", FORMATS[path.suffix.lower()]) as container,
+            av.open(f"file:{name_meanwhile(file)}", "w", FORMATS[path.suffix.lower()]) as container,
         ):
             stream = container.add_stream(codec, rate=rate, options=dict(options or {}))
             if not isinstance(stream, VideoStream):
