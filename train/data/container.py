@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from port.errors import InputError
-from port.untrusted import GIB, open_regular
+from port.untrusted import GIB, MIB, open_regular
 
 # FFmpeg's demuxers of the containers that videos come in. It tells them by their content; none of
 # them opens a second file (QuickTime's can name one, which FFmpeg follows only if asked to).
@@ -23,6 +23,7 @@ FORMATS = ("avi", "mov", "matroska", "mpegts", "mpeg", "mpegvideo", "flv", "asf"
 VIDEO_BYTES = 4 * GIB  # what AVI can count; two hours of film, and so far more than a clip
 # A frame of 4K, as cameras write them. It takes 28 MB as RGB, and a decoder may keep sixteen.
 MAX_PIXELS, LARGEST = 4096 * 2304, "4096x2304"
+MOST_ZEROS = 128 * MIB  # one after the other; the largest frame has 72 MiB, black and uncompressed
 MIN_SIDE = 2  # the usual pixel format shares colours among two by two
 
 
@@ -31,12 +32,26 @@ class Undecodable(Exception):  # noqa: N818  # says what the file is
 
 
 class _Reader:
-    """What FFmpeg may do with the file. It gets no name, which it would judge by."""
+    """What FFmpeg may do with the file. It gets no name, which it would judge by.
+
+    The file ends where nothing but zeros follows for long: of a sparse one, which has any size for
+    nothing, FFmpeg would look for the next frame byte by byte.
+    """
 
     name = "video"
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self._file, self._zeros = file, 0
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._zeros = 0 if data.strip(b"\0") else self._zeros + len(data)
+        return data if self._zeros <= MOST_ZEROS else b""
+
+    def seek(self, offset: int, whence: int) -> int:
+        self._zeros = 0
+        return self._file.seek(offset, whence)
 
 
 @contextmanager

@@ -24,13 +24,23 @@ from tests.train.hostile import (
     write_playlists,
     write_reference,
 )
-from tests.train.media import RECIPES, all_frames, encode
+from tests.train.media import RATE, RECIPES, all_frames, encode
 from tests.train.two_colours import write_red_or_blue
 from train.annotate import write_annotated
 from train.data.cache import write_cache
 from train.data.check import check_file
-from train.data.container import FORMATS, MAX_PIXELS, Undecodable, _open_nothing, open_video
+from train.data.container import (
+    FORMATS,
+    MAX_PIXELS,
+    MOST_ZEROS,
+    VIDEO_BYTES,
+    Undecodable,
+    _open_nothing,
+    _Reader,
+    open_video,
+)
 from train.data.decoding import read_all, read_frames
+from train.data.encoding import write_video
 from train.data.videos import SUFFIXES, Video, VideoSet
 from train.predict import Classifier, classify, load_classifier, timeline
 from train.timeline_plot import draw_timeline
@@ -197,6 +207,38 @@ def test_the_largest_frame_is_one_of_4k(tmp_path: Path) -> None:
     write_changing_sizes(path, [(4096, 2306)])
     with pytest.raises(Undecodable, match="4096x2304"):
         read_frames(path, lambda _: [0])
+
+
+@pytest.mark.parametrize(
+    "recipe", ["as UCF's", "AVI of JPEGs", "H.264", "MPEG-2 with B-frames", "VP9"]
+)
+def test_zeros_without_end_are_the_end(recipe: str, tmp_path: Path) -> None:
+    path = encode(tmp_path / f"v{RECIPES[recipe].suffix}", RECIPES[recipe])
+    sound = all_frames(path)
+    os.truncate(path, VIDEO_BYTES)
+    asked = _Reader.read
+    read = 0
+
+    def count(reader: _Reader, size: int) -> bytes:
+        nonlocal read
+        data = asked(reader, size)
+        read += len(data)
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Reader, "read", count)
+        frames = np.stack([frame for _, frame in read_all(path)])
+    assert np.array_equal(frames, sound)
+    assert read < 3 * MOST_ZEROS
+
+
+def test_a_long_black_video_is_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.data.container.MOST_ZEROS", 200_000)
+    black = np.zeros((120, 160, 3), np.uint8)
+    write_video(tmp_path / "v.avi", [black] * 20, RATE, "rawvideo", pixel_format="rgb24")
+    assert sum(1 for _ in read_all(tmp_path / "v.avi")) == 20
 
 
 def test_frames_have_the_size_of_the_first(tmp_path: Path) -> None:

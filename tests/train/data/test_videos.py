@@ -178,6 +178,9 @@ def test_a_csv_gives_path_label_and_group(tmp_path: Path) -> None:
         ("a.avi,x\nb.avi,\n", "line 2"),
         ("a.avi,x\na.avi,y\n", "line 2: a.avi is listed twice"),
         ("a.avi,x,g,h\n", "line 1"),
+        (f"a.avi,x\nb.avi,{'7' * 5000}\n", "line 2: .* 5,000 characters; at most 255"),
+        (f"a.avi,x,{'g' * 256}\n", "line 1: .* 256 characters"),
+        (f"a.avi,{'x' * 200_000}\n", "no CSV"),
     ],
 )
 def test_a_bad_csv_is_refused_by_line(text: str, told: str, tmp_path: Path) -> None:
@@ -218,6 +221,33 @@ def test_a_class_folder_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
 def test_the_group_is_the_last_number_after_g(group: int, clip: int, name: str) -> None:
     assert group_of(Path(f"v_A{name}_g{group}_c{clip:02d}.avi")) == f"g{group:02d}"
     assert group_of(Path(f"v_A{name}_c{clip:02d}.avi")) == ""
+
+
+def test_numbers_of_thousands_of_digits_are_numbers() -> None:
+    """Of which Python makes none."""
+    long, longer = "9" * 5000, "1" + "0" * 5000
+    assert sorted([longer, long, "07", "7", "10"], key=natural) == ["07", "7", "10", long, longer]
+    assert group_of(Path(f"v_A_g000{long}_c01.avi")) == f"g{long}"
+
+
+def test_more_videos_than_any_data_set_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.data.videos.MOST_VIDEOS", 2)
+    (tmp_path / "list.csv").write_text("a.avi,x\nb.avi,y\n")
+    assert len(read_videos(tmp_path / "list.csv").videos) == 2
+    (tmp_path / "list.csv").write_text("a.avi,x\nb.avi,y\nc.avi,y\n")
+    with pytest.raises(InputError, match="lists over 2 videos"):
+        read_videos(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("number", ["1" * 5000, "0" * 9 + "1", "-1", "1.5"])
+def test_a_class_of_an_absurd_number_is_refused(number: str, tmp_path: Path) -> None:
+    touch(tmp_path, "A/a.avi")
+    (tmp_path / "classInd.txt").write_text(f"{number} A\n")
+    with pytest.raises(InputError, match="line 1: expected a new number") as refusal:
+        read_videos(tmp_path)
+    assert len(str(refusal.value)) < 500
 
 
 @given(st.lists(st.integers(0, 10**6)))
