@@ -20,6 +20,8 @@ from port.untrusted import MIB, parse_json, read_text
 # Where there is no terminal for a bar; every line is in metrics.jsonl.
 SECONDS_BETWEEN_LINES = 10.0
 METRICS_BYTES = 64 * MIB  # some 150 bytes a line, of a run of hundreds of thousands of steps
+# Of a line, by its kind.
+DRAWN = {"train": ("epoch", "loss"), "test": ("epoch", "loss", "top1", "top5")}
 
 
 class Logs:
@@ -100,14 +102,23 @@ class Logs:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`, but for a last one that was cut off by a crash."""
+    """The lines of a `metrics.jsonl`, but for one that was cut off by a crash or damaged."""
     rows = []
     for line in _text(path).splitlines():
         try:
-            rows.append(parse_json(line, str(path)))
+            row = parse_json(line, str(path))
         except InputError:
             continue
+        if _is_whole(row):
+            rows.append(row)
     return rows
+
+
+def _is_whole(row: Any) -> bool:
+    """Whether it has a kind, and as numbers what curves are drawn of."""
+    if not isinstance(row, dict) or row.get("kind") not in list(DRAWN):
+        return False
+    return all(type(row.get(name)) in (int, float) for name in DRAWN[row["kind"]])
 
 
 def keep_first(path: Path, lines: int) -> None:

@@ -29,6 +29,7 @@ from train.checkpoint import newest_checkpoint
 from train.config import Config
 from train.data.splits import Split
 from train.data.videos import VideoSet
+from train.record_form import check_record
 
 SCHEMA = "tvn-run/1"
 
@@ -103,6 +104,10 @@ class Run:
         record = read_json(about, "a run's record")
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
             raise InputError(f"{about}: no run's record of this version of the project")
+        try:
+            check_record(record)
+        except InputError as error:
+            raise InputError(f"{about}: damaged: {error}") from None
         try:
             config = Config.from_json(read_text(settings, JSON_BYTES, "a run's configuration"))
         except InputError as error:
