@@ -9,12 +9,14 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from port.errors import InputError
+from port.text import visible
 from train.data.container import Undecodable, open_video
 from train.data.decoding import frame_rate, read_all
 from train.data.encoding import write_video
 from train.data.videos import shown
 from train.predict import Timeline
 
+LONGEST = 60  # characters of a class's name
 LINES = 3  # classes that are named in every frame
 H264 = {"crf": "20", "preset": "veryfast"}
 
@@ -58,7 +60,7 @@ def annotate(picture: np.ndarray, odds: list[tuple[str, float]]) -> np.ndarray:
         top = row * height
         bar = (0, top + 1, round(image.width * probability), top + height - 1)
         draw.rectangle(bar, fill=(40, 120, 220, 170))
-        text = f"{name} {probability:.0%}"
+        text = f"{visible(name, LONGEST)} {probability:.0%}"
         draw.text((4, top + height / 2), text, (255, 255, 255), font, anchor="lm")
     return np.asarray(image)
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from port.atomic import writing
+from port.text import plottable, visible
 from train.data.container import Undecodable
 from train.data.decoding import read_frames
 from train.data.videos import shown
@@ -16,6 +17,7 @@ from train.results import Results
 
 MISTAKES = 8  # on the sheet
 FRAMES = 4  # of each
+LONGEST = 40  # characters of a name
 FEW = 20  # classes whose counts can be read inside their squares
 
 
@@ -56,7 +58,7 @@ def curves(rows: Sequence[dict[str, Any]]) -> Figure:
 
 def confusion(results: Results) -> Figure:
     """Rows are true classes, columns what was said; each row's shares, the counts inside."""
-    counts, names = results.confusion, results.class_names
+    counts, names = results.confusion, [plottable(n, LONGEST) for n in results.class_names]
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     side = max(4.0, 0.22 * len(names) + 2)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
@@ -87,10 +89,11 @@ def mistakes(results: Results) -> Figure:
             axes.imshow(frame)
         for axes in row:
             axes.set_axis_off()
-        names, said = results.class_names, results.chosen[index]
-        title = (
-            f"{shown(video.path.name)}: {names[video.label]} ({odds[video.label]:.0%}) taken for "
-            f"{names[said]} ({odds[said]:.0%})"
+        names = [visible(name, LONGEST) for name in results.class_names]
+        said = results.chosen[index]
+        title = plottable(
+            f"{visible(shown(video.path.name), LONGEST)}: {names[video.label]} "
+            f"({odds[video.label]:.0%}) taken for {names[said]} ({odds[said]:.0%})"
         )
         text = row[0].text(0, 1.05, title, transform=row[0].transAxes, fontsize=8)
         text.set_in_layout(False)  # it may run on over the next frames

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from port.atomic import write_text
+from port.text import visible
 from train.evaluation import Predictions
 
 SCHEMA = "tvn-results/1"
@@ -158,5 +159,7 @@ class Results:
 
 def _csv(rows: Sequence[Any]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    table = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        table.writerow([visible(cell) if isinstance(cell, str | Path) else cell for cell in row])
     return text.getvalue()

@@ -7,9 +7,11 @@ from matplotlib.figure import Figure
 
 from port.atomic import writing
 from port.errors import InputError
+from port.text import plottable
 from train.predict import Timeline
 
 SUFFIXES = (".svg", ".png", ".pdf")
+LONGEST = 40  # characters of a class's name
 SHOWN = 6  # classes that have a line of their own
 
 
@@ -30,9 +32,9 @@ def draw_timeline(timeline: Timeline, title: str, path: Path) -> None:
     best = np.argsort(-timeline.probabilities.max(0), kind="stable")[:SHOWN]
     for label in sorted(best, key=lambda label: -timeline.probabilities[:, label].mean()):
         odds, name = timeline.probabilities[:, label], timeline.class_names[label]
-        axes.plot(timeline.middles, odds, marker=".", label=name.replace("$", r"\$"))
+        axes.plot(timeline.middles, odds, marker=".", label=plottable(name, LONGEST))
     axes.set(xlabel="seconds", ylabel="probability", ylim=(0, 1.02))
-    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize="medium")
+    axes.set_title(plottable(title, 2 * LONGEST), loc="left", fontsize="medium")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     with writing(path) as file:

@@ -27,6 +27,8 @@ COMMANDS = {
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
 
+LONGEST_FLAG = 100  # characters of its name; those here have at most 20
+
 
 class Command(Protocol):
     """What the module of a verb has."""
@@ -67,6 +69,9 @@ def _run_command(verb: str, rest: Sequence[str]) -> int:
     if any(argument in ("-h", "--help") for argument in rest):
         say(*_help(verb, command, values).splitlines())
         return 0
+    for argument in rest:  # or absl looks for a similar name, and takes far too long for it
+        if argument.startswith("-") and len(name := argument.partition("=")[0]) > LONGEST_FLAG:
+            raise flags.UnrecognizedFlagError(name.lstrip("-"))
     return command.main(values, values([verb, *rest])[1:])
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from port.errors import InputError
+from port.text import visible
 from port.untrusted import MIB, read_text
 
 SUFFIXES = frozenset(".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .ogv .ts .webm .wmv".split())
@@ -97,8 +98,11 @@ def _value(digits: str) -> str:
 
 
 def shown(path: Path | str) -> str:
-    """The path as text that can be printed, even where its bytes are no valid UTF-8."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """The path as `visible` shows it, read as UTF-8 whatever the system's encoding."""
+    try:
+        return visible(os.fsencode(path).decode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a lone surrogate, which stands for no byte
+        return visible(path)
 
 
 def _from_folders(path: Path) -> VideoSet:

@@ -29,4 +29,5 @@ def show(made: Table) -> None:
     """Print it whole; rows wider than the terminal go on in its next line."""
     console = Console()
     needed = Measurement.get(console, console.options.update(max_width=10_000), made).maximum
-    Console(width=max(needed, 1)).print(made, soft_wrap=True)
+    # One more a column, or names are wrapped at their spaces for want of a padding not counted.
+    Console(width=needed + len(made.columns)).print(made, soft_wrap=True)

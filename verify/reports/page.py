@@ -1,9 +1,10 @@
 """A report as one HTML page that needs nothing else, made from the report's data alone."""
 
+import html
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
+from port.text import LONGEST_MESSAGE, visible
 from verify.reports.plot import draw_trajectory
 
 Data = Mapping[str, Any]
@@ -34,17 +35,17 @@ def render(data: Data) -> str:
         data: what `Report.to_dict` gives, or what was read from a report's JSON.
     """
     outcome, mark = ("passed", "good") if data["passed"] else ("FAILED", "bad")
-    where = f" First failing layer: <code>{escape(data['first_failure'] or '')}</code>."
+    where = f" First failing layer: <code>{_escape(data['first_failure'] or '')}</code>."
     about = "".join(
-        f"<tr><td>{escape(str(key))}</td><td style='text-align:left'>{_told(value)}</td></tr>"
+        f"<tr><td>{_escape(str(key))}</td><td style='text-align:left'>{_told(value)}</td></tr>"
         for key, value in data["about"].items()
     )
     rows = "".join(_row(tap) for tap in data["taps"])
     further = "".join(_further(outcome) for outcome in data["further"].values())
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(data["name"])}: {outcome}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{_escape(data["name"])}: {outcome}</title>
 <style>{STYLE}</style></head><body>
-<h1>{escape(data["name"])}: <span class="{mark}">{outcome}</span></h1>
+<h1>{_escape(data["name"])}: <span class="{mark}">{outcome}</span></h1>
 <p>{len(data["taps"])} taps.{"" if data["passed"] else where}
 Float64 errors are relative to the tap's largest magnitude; the ratio is the port's float32 error
 over the original's own, both against the original in float64.</p>
@@ -54,21 +55,26 @@ over the original's own, both against the original in float64.</p>
 """
 
 
+def _escape(text: str) -> str:
+    """Foreign text for HTML."""
+    return html.escape(visible(text, LONGEST_MESSAGE))
+
+
 def _diagnosis(outcome: Data) -> str:
     """What is said of why it failed, a line an item."""
     diagnosis = outcome.get("diagnosis")
     if diagnosis is None:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in diagnosis["lines"])
+    items = "".join(f"<li>{_escape(line)}</li>" for line in diagnosis["lines"])
     return f"<h2>Diagnosis</h2><ul>{items}</ul>\n"
 
 
 def _told(value: object) -> str:
     """A value; what is long, folded, a line an entry."""
     if not isinstance(value, dict | list) or len(value) <= LONG:
-        return escape(str(value))
+        return _escape(str(value))
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    lines = "<br>".join(escape(f"{key}: {entry}") for key, entry in pairs)
+    lines = "<br>".join(_escape(f"{key}: {entry}") for key, entry in pairs)
     return f"<details><summary>{len(value)} entries</summary>{lines}</details>"
 
 
@@ -79,17 +85,17 @@ def _further(outcome: Data) -> str:
     rows = "".join(_row(tap) for tap in judged if not tap["passed"])
     table = f"{HEAD}<tbody>{rows}</tbody></table>" if rows else ""
     plot = draw_trajectory(outcome) if "crossed" in outcome else ""
-    line = f"<span class='{mark}'>{word}</span>: {escape(outcome['summary'])}"
+    line = f"<span class='{mark}'>{word}</span>: {_escape(outcome['summary'])}"
     return f"<h2>{line}</h2>{_diagnosis(outcome)}{table}{plot}\n"
 
 
 def _row(tap: Data) -> str:
     verdict = "<span class='good'>same</span>"
     if not tap["passed"]:
-        verdict = f"<span class='bad'>{escape(tap['reason'])}</span>"
+        verdict = f"<span class='bad'>{_escape(tap['reason'])}</span>"
     shape = "×".join(map(str, tap["shape"]))
     cells = _figures(tap["accumulated"]) + _figures(tap["isolated"])
-    return f"<tr><td>{escape(tap['name'])}</td><td>{shape}</td>{cells}<td>{verdict}</td></tr>\n"
+    return f"<tr><td>{_escape(tap['name'])}</td><td>{shape}</td>{cells}<td>{verdict}</td></tr>\n"
 
 
 def _figures(verdict: Data | None) -> str:
