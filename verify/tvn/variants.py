@@ -24,7 +24,7 @@ from verify.specs.spec import PortRunner, PortSpec, Stage
 from verify.tvn.spec import VIDEO, TvnPort, as_clips, stage_calls
 
 if TYPE_CHECKING:
-    from verify.runners.onnx import OnnxRunner
+    from verify.runners.onnx.runner import OnnxRunner
 
 FLOAT64_NOTE = (
     "Conv, AveragePool and Resize, of which ONNX Runtime has no float64 kernel, and "
@@ -122,7 +122,7 @@ def _onnx_runner(port: TvnPort, inputs: Mapping[str, np.ndarray], precision: str
     net = copy.deepcopy(port.net).to(getattr(torch, precision))
     video = as_clips(from_nhwc(inputs[VIDEO]), net.genotype, port.batch)
     model = to_onnx(net, height=video.shape[-2], width=video.shape[-1])  # checks for onnx
-    from verify.runners.onnx import OnnxRunner
+    from verify.runners.onnx.runner import OnnxRunner
 
     return OnnxRunner(model, value_names(net), {INPUT: video.contiguous().numpy()}, precision)
 

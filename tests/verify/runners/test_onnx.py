@@ -17,9 +17,9 @@ from verify.tvn.variants import variant
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
-from verify.runners.onnx import OnnxRunner  # noqa: E402
-from verify.runners.onnx_float64 import express_in_float64  # noqa: E402
-from verify.runners.onnx_graph import cut  # noqa: E402
+from verify.runners.onnx.float64 import express_in_float64  # noqa: E402
+from verify.runners.onnx.graph import cut  # noqa: E402
+from verify.runners.onnx.runner import OnnxRunner  # noqa: E402
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from verify.reports.report import Report
 from verify.tvn.spec import as_clips
 
 pytest.importorskip("onnxruntime")
-from verify.runners.onnx import OnnxRunner
+from verify.runners.onnx.runner import OnnxRunner
 
 SIZES = [(64, 64), (57, 81)]
 BATCHES = range(1, 6)

@@ -8,8 +8,8 @@ import onnx
 import onnxruntime
 import torch
 
-from verify.runners.onnx_float64 import express_in_float64
-from verify.runners.onnx_graph import GIVEN, cut
+from verify.runners.onnx.float64 import express_in_float64
+from verify.runners.onnx.graph import GIVEN, cut
 from verify.runners.pytorch import from_nhwc, to_nhwc
 from verify.specs.spec import See, Stage
 
