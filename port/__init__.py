@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from port.convert.convert_weights import convert_weights
     from port.convert.state_dict import MisfitError, state_dict_from_tf, tf_from_state_dict
+    from port.convert.weights import load_weights, save_weights
     from port.errors import InputError
     from port.export import export_onnx
     from port.factory import create_model
     from port.genotype import Genotype, list_models
     from port.model import TinyVideoNet
     from port.taps import capture
-    from port.weights import load_weights, save_weights
 
 __all__ = [
     "Genotype",
@@ -46,8 +46,8 @@ _MODULES = {
     "create_model": "factory",
     "export_onnx": "export",
     "list_models": "genotype",
-    "load_weights": "weights",
-    "save_weights": "weights",
+    "load_weights": "convert.weights",
+    "save_weights": "convert.weights",
     "state_dict_from_tf": "convert.state_dict",
     "tf_from_state_dict": "convert.state_dict",
 }

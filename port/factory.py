@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from port.convert.weights import load_weights
 from port.genotype import Genotype
 from port.model import TinyVideoNet
-from port.weights import load_weights
 
 # UCF50's; what the published code's own example and the golden figures use.
 DEFAULT_CLASSES = 50

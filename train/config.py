@@ -8,12 +8,12 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from port.errors import InputError
 from port.untrusted import parse_json
-from train.data.splits import SCHEMES
-from train.data.transform import Augmentation
 
 Settings = TypeVar("Settings")
 
 # Of a budget: ten years. What is planned with stays finite.
+# How train and test are told apart; see `train.data.splits`.
+SCHEMES = ("groups", "leave_one_group_out", "official", "random")
 MOST_HOURS = 87_600
 # What may differ when a run is continued, since no weight depends on it.
 FREE_TO_CHANGE = ("device", "evaluate_every", "keep_every", "log_every", "save_minutes", "workers")
@@ -22,6 +22,24 @@ FREE_TO_CHANGE = ("device", "evaluate_every", "keep_every", "log_every", "save_m
 def _setting(default: Any, about: str, *choices: str, least: float = -math.inf) -> Any:
     """A field with what it means and what it may be."""
     return field(default=default, metadata={"about": about, "choices": choices, "least": least})
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much a training clip is varied.
+
+    `min_scale`, `max_scale`: the share of the frame's area that is cut out; `max_aspect`: how much
+    wider than high, or higher than wide, at most; `flip`: probability of a mirror image;
+    `brightness`, `contrast`, `saturation`: up to which share they rise or fall.
+    """
+
+    min_scale: float = 0.35
+    max_scale: float = 1.0
+    max_aspect: float = 4 / 3
+    flip: float = 0.5
+    brightness: float = 0.3
+    contrast: float = 0.3
+    saturation: float = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from port.convert.weights import load_weights
 from port.errors import InputError
 from port.model import TinyVideoNet
-from port.weights import load_weights
 from train.data.clips import Batch, TestClips, collate
 from train.data.container import Undecodable
 from train.data.decoding import read_all

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from port.errors import InputError
 from port.genotype import list_models
-from train.config import Config
-from train.data.transform import Augmentation
+from train.config import Augmentation, Config
 
 UCF50 = Config(
     epochs=100,

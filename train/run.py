@@ -20,11 +20,11 @@ from typing import Any
 
 from port.atomic import write_text
 from port.convert.record import versions
+from port.convert.weights import save_weights
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.untrusted import JSON_BYTES, read_json, read_text
-from port.weights import save_weights
 from train.checkpoint import newest_checkpoint
 from train.config import Config
 from train.data.splits import Split

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from port.certificate import check_certificate, file_digest
+from port.convert.weights import Weights, load_weights
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
-from port.weights import Weights, load_weights
 from port.which_net import has_layers_of
 from train.config import Config
 

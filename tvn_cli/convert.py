@@ -86,7 +86,7 @@ def _to_tensorflow(values: flags.FlagValues) -> int:
     from port.certificate import check_certificate
     from port.convert.record import digest
     from port.convert.state_dict import tf_from_state_dict
-    from port.weights import load_weights
+    from port.convert.weights import load_weights
     from verify.tvn.to_tensorflow import write_checkpoint, write_saved_model
 
     weights = load_weights(values.source)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from port.errors import InputError
-from tvn_cli.finetune import report
 from tvn_cli.main import no_arguments, required
 from tvn_cli.screen.say import say
 
@@ -43,8 +42,10 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     from train.data.videos import read_videos
     from train.distributed import joined
     from train.failures import explained
+    from train.folds import conclude
     from train.run import Run
     from train.testing import test_folder, test_run
+    from tvn_cli.screen.results import show_folds, show_results
 
     folder = Path(values.run)
     folders = _fold_folders(folder) if values.folds == "all" else [folder]
@@ -57,23 +58,11 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
             output = Path(values.output) if values.output else test_folder(run, values.which)
             results = test_run(run, values.which, videos, world, output)
             if world.main:
-                report(results, run.folder)
+                show_results(results, run.folder)
                 say(f"{output}: results.json, tables and pictures")
         if values.folds == "all" and world.main:
-            report_folds(folder, folders, values.which)
+            show_folds(folder, conclude(folder, folders, values.which))
     return 0
-
-
-def report_folds(folder: Path, runs: Sequence[Path], which: str) -> None:
-    """Put the folds' results together, write and print them."""
-    from train.data.folds import FIGURES, read_results, summarise, write_summary
-
-    summary = summarise([read_results(run / f"test-{which}" / "results.json") for run in runs])
-    write_summary(folder, summary)
-    leak = "; the split leaks" if summary["leaks"] else ""
-    say(f"{folder}: mean and standard deviation over {summary['folds']} folds{leak}")
-    for name in FIGURES:
-        say(f"  {name:<16} {summary[name]['mean']:.4f} ± {summary[name]['deviation']:.4f}")
 
 
 def _fold_folders(folder: Path) -> list[Path]:

@@ -33,8 +33,8 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     no_arguments(arguments)
     required(values, "weights", "output")
     from port.certificate import check_certificate
+    from port.convert.weights import load_weights
     from port.export import export_onnx
-    from port.weights import load_weights
 
     weights = load_weights(values.weights)
     verification = check_certificate(

@@ -16,7 +16,6 @@ from tvn_cli.screen.say import complain, say
 
 if TYPE_CHECKING:
     from train.config import Config
-    from train.results import Results
 
 USAGE = (
     "tvn finetune --data=DIR --run=DIR (--weights=W.safetensors | --model=M) [--preset=P]\n"
@@ -25,7 +24,6 @@ USAGE = (
     "The same command again goes on where the run stopped; where its last checkpoint was damaged,\n"
     "with --resume=previous from the one before it. --show prints every setting."
 )
-FEW = 12  # classes whose confusion matrix fits a terminal
 HOURS = {"h": 1.0, "min": 1 / 60, "s": 1 / 3600}
 
 
@@ -80,13 +78,14 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
 def _train(values: flags.FlagValues, config: "Config") -> int:
     """Train and test the run or its folds; the exit status."""
     from port.memory import keep_freed_memory
-    from train.data.folds import fold_folder
     from train.data.splits import fold_count
     from train.data.videos import read_videos
     from train.distributed import joined
     from train.finetune import finetune
+    from train.folds import conclude, fold_folder
     from train.lock import locked
     from train.signals import StopRequest
+    from tvn_cli.screen.results import show_folds, show_results
 
     videos, folder = read_videos(values.data), Path(values.run)
     runs = {folder: config}
@@ -117,40 +116,10 @@ def _train(values: flags.FlagValues, config: "Config") -> int:
                     say(f"{each}: stopped; the same command again goes on")
                 return 128 + (stop.received or 0)
             if world.main:
-                report(results, each)
+                show_results(results, each)
         if values.folds == "all" and world.main:
-            from tvn_cli.evaluate import report_folds
-
-            report_folds(folder, list(runs), "last")
+            show_folds(folder, conclude(folder, list(runs), "last"))
     return 0
-
-
-def report(results: "Results", run: Path) -> None:
-    """Print a test's figures, and what has to be known to believe them."""
-    about = results.about
-    say(f"{run}: top-1 {results.top1:.2%}, top-5 {results.top5:.2%}, mean over classes "
-          f"{results.mean_class_top1:.2%}; {len(results.chosen)} videos, {about['clips']} clips x "
-          f"{about['crops']} crops each")  # fmt: skip
-    say(f"split: {about['split']['description']}")
-    verification = about["origin"]["verification"]
-    if not verification["verified"]:
-        say(f"not verified: {verification['reason']}")
-    if about["selected_on_test"]:
-        say("these weights were chosen by the test itself, which flatters them")
-    if failed := results.predictions.failed:
-        say(f"{len(failed)} test videos could not be decoded: {'; '.join(failed)}")
-    if len(results.class_names) <= FEW:
-        _print_confusion(results)
-
-
-def _print_confusion(results: "Results") -> None:
-    from tvn_cli.screen.table import add_row, show, table
-
-    numbers = range(len(results.class_names))
-    shown = table("true class", "", *map(str, numbers), title="confusion matrix")
-    for number, name, row in zip(numbers, results.class_names, results.confusion, strict=True):
-        add_row(shown, name, number, *(count or "·" for count in row))
-    show(shown)
 
 
 def _config(values: flags.FlagValues) -> "Config":

@@ -18,11 +18,11 @@ from port.convert.state_dict import (
     check_shapes,
     class_count,
 )
+from port.convert.weights import Entry, stream_weights
+from port.convert.weights_header import DTYPES
 from port.errors import InputError
 from port.genotype import Genotype
 from port.sources import Source, open_source
-from port.weights import Entry, stream_weights
-from port.weights_header import DTYPES
 
 AUTO = "auto"
 # As long as a digest, for a header whose length is settled before anything was read.

@@ -15,8 +15,8 @@ import torch
 
 from port.convert.names import Row
 from port.convert.select import Selection
+from port.convert.weights import as_bytes
 from port.genotype import Genotype
-from port.weights import as_bytes
 
 SCHEMA = "tvn-conversion/1"
 

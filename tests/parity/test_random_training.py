@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from port import InputError, state_dict_from_tf
 from port.convert import names
-from port.weights import Weights
+from port.convert.weights import Weights
 from reference_tf import GenotypeError
 from tests import recipe
 from tests.strategies import Case, cases

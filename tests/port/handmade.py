@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from port import Genotype
-from port.weights import as_bytes
+from port.convert.weights import as_bytes
 
 BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "I16": 16, "F16": 16, "BF16": 16,

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from port.errors import InputError
-from train.config import FREE_TO_CHANGE, Config
-from train.data.transform import Augmentation
+from train.config import FREE_TO_CHANGE, Augmentation, Config
 from train.presets import PRESETS, preset
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from train.data.folds import summarise, write_summary
 from train.data.videos import Video, VideoSet
 from train.evaluation import Predictions
+from train.folds import summarise, write_summary
 from train.pictures import draw_all
 from train.results import Results, confusion_matrix, top_k
 

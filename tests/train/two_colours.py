@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from port import Genotype
+from port.convert.weights import save_weights
 from port.model import TinyVideoNet
-from port.weights import save_weights
 from train.start import SMALL
 
 CLASSES = ["red $x$", "blau – é"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from port.convert.weights import load_weights, save_weights
 from port.text import visible
-from port.weights import load_weights, save_weights
 from tests.hostile import HOSTILE, IN_FILES, harmless
 from tests.train.media import RATE
 from tests.train.two_colours import colours, write_red_or_blue

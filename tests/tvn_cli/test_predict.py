@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from port.weights import load_weights
+from port.convert.weights import load_weights
 from tests.train.broken import write_hopeless
 from tests.train.media import RATE, all_frames
 from tests.train.two_colours import colours, write_red_or_blue

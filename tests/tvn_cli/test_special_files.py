@@ -20,7 +20,7 @@ from types import FrameType
 import pytest
 from absl import flags
 
-from port.weights import load_weights
+from port.convert.weights import load_weights
 from tests.port.special import SPECIAL, make_special
 from tests.train.media import RECIPES, encode
 from tests.train.two_colours import write_red_or_blue

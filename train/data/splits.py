@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from port.errors import InputError
+from train.config import SCHEMES
 from train.data.videos import Video, VideoSet, natural, shown
 
-SCHEMES = ("groups", "leave_one_group_out", "official", "random")
 FOLDS = 5
 LEAK = (
     "this split leaks: clips of one group are on both sides, so that remembering a scene counts "

@@ -5,36 +5,18 @@ frames are cut, flipped and coloured alike. A draw depends on the clip's seed al
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from train.config import Augmentation
 from train.data.clips import Batch
 
 CROPS = ("centre", "left", "right")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, the weights that grey has of red, green and blue
 Box = tuple[int, int, int, int]  # top, left, height, width
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How much a training clip is varied.
-
-    `min_scale`, `max_scale`: the share of the frame's area that is cut out; `max_aspect`: how much
-    wider than high, or higher than wide, at most; `flip`: probability of a mirror image;
-    `brightness`, `contrast`, `saturation`: up to which share they rise or fall.
-    """
-
-    min_scale: float = 0.35
-    max_scale: float = 1.0
-    max_aspect: float = 4 / 3
-    flip: float = 0.5
-    brightness: float = 0.3
-    contrast: float = 0.3
-    saturation: float = 0.3
 
 
 def augment(

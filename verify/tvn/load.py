@@ -8,9 +8,9 @@ import numpy as np
 from port.convert.convert_weights import read_variables
 from port.convert.record import versions
 from port.convert.state_dict import tf_from_state_dict
+from port.convert.weights import load_weights
 from port.errors import InputError
 from port.genotype import Genotype
-from port.weights import load_weights
 from port.which_net import difference
 from verify.tvn.subject import Subject, build_port, seed_variables
 

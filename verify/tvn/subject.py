@@ -9,10 +9,10 @@ import numpy as np
 
 from port.convert.names import table
 from port.convert.state_dict import state_dict_from_tf
+from port.convert.weights import Weights
 from port.cost import count
 from port.genotype import Genotype
 from port.model import TinyVideoNet
-from port.weights import Weights
 from verify.numerics.probes import probe_variables
 
 # The published head's.

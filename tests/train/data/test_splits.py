@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from port.errors import InputError
 from tests.train.data.test_videos import touch, ucf101
-from train.data.splits import SCHEMES, fold_count, split
+from train.config import SCHEMES
+from train.data.splits import fold_count, split
 from train.data.videos import Video, VideoSet, read_videos
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from train.config import Augmentation
 from train.data.clips import Batch, Clip, collate
-from train.data.transform import CROPS, Augmentation, augment, prepare
+from train.data.transform import CROPS, augment, prepare
 
 STILL = Augmentation(1, 1, 1, flip=0, brightness=0, contrast=0, saturation=0)
 

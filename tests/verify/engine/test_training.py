@@ -11,8 +11,8 @@ import torch
 from port import TinyVideoNet
 from port.convert.names import table
 from port.convert.state_dict import state_dict_from_tf
+from port.convert.weights import Weights
 from port.errors import InputError
-from port.weights import Weights
 from tests import recipe
 from tests.verify.nets import EVERY_LAYER
 from verify.engine.apart import TrainerApart

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from port.atomic import writing
 from port.convert.state_dict import check_shapes
+from port.convert.weights_header import BIAS, DTYPES, check_file, read_header, write_header
 from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.text import visible
-from port.weights_header import BIAS, DTYPES, check_file, read_header, write_header
 from port.which_net import difference, has_layers_of, name_of
 
 FLUSHED_AT_ONCE = 1 << 25  # bytes

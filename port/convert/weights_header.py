@@ -1,7 +1,7 @@
 """The header of a weights file: checked as a whole before anything in the file is used.
 
-What a header may hold is what `port.weights` writes: `format`, the `genotype`, `about`, and for
-every tensor of that net, and no other, a float type and its shape.
+What a header may hold is what `port.convert.weights` writes: `format`, the `genotype`, `about`, and
+for every tensor of that net, and no other, a float type and its shape.
 """
 
 import json

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from port import InputError, load_weights, save_weights
 from port.atomic import write_text, writing
-from port.weights import Entry, Weights, stream_weights
+from port.convert.weights import Entry, Weights, stream_weights
 from tests.port.nets import small_clips, small_genotype, small_net, small_state_dict
 
 ABOUT = {"class_names": ["a", "b", "ü", "d", "e"], "source": "TensorFlow checkpoint"}

@@ -247,7 +247,7 @@ def test_safetensors_are_opened_in_one_place() -> None:
         for path in (root / folder).rglob("*.py")
         if re.search(r"safe_open\(|safetensors\.(torch|numpy)", path.read_text())
     }
-    assert found == {"port/weights.py"}
+    assert found == {"port/convert/weights.py"}
 
 
 def test_a_damaged_file_prints_nothing_and_takes_little_memory(tmp_path: Path) -> None:

@@ -75,3 +75,16 @@ def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     for row in ("mean", "deviation"):
         writer.writerow([row, *(summary[name][row] for name in FIGURES)])
     write_text(folder / "folds.csv", text.getvalue())
+
+
+def conclude(folder: Path, runs: Sequence[Path], which: str) -> dict[str, Any]:
+    """Put the folds' tests together, and write the outcome into their folder.
+
+    Args:
+        folder: of all folds.
+        runs: of each.
+        which: of a run's weights, `last` or `best`.
+    """
+    summary = summarise([read_results(run / f"test-{which}" / "results.json") for run in runs])
+    write_summary(folder, summary)
+    return summary
