@@ -158,7 +158,7 @@ def _find_shards(prefix: Path, count: int) -> list[Path]:
     shards: list[Path] = []
     for number in range(count):  # stops at the first that is missing, whatever `count` says
         shard = prefix.with_name(f"{prefix.name}.data-{number:05d}-of-{count:05d}")
-        if not shard.is_file():
+        if not shard.exists():
             raise refuse(shard, f"no such file, but {prefix.name}.index needs it; copy it too")
         shards.append(shard)
     return shards

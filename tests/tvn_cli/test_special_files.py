@@ -26,8 +26,8 @@ from tests.train.media import RECIPES, encode
 from tests.train.two_colours import write_red_or_blue
 from tests.tvn_cli.run import tvn
 from train.config import Config
-from train.data.splits import Split
-from train.data.videos import VideoSet
+from train.data.splits import split
+from train.data.videos import read_videos
 from train.run import Run
 from tvn_cli.main import COMMANDS
 
@@ -98,6 +98,9 @@ CASES = {
         "finetune --data={data} --run={out}/run --weights={w}.safetensors", "w.certificate.json"
     ),
     "finetune --run": Case("finetune --data={data} --run={new} --model={net}", "new"),
+    "finetune, checkpoint": Case(
+        "finetune --data={data} --run={run} --model=tvn1", "run/checkpoints/last.pt"
+    ),
     "evaluate --run": Case("evaluate --run={new}", "new"),
     "evaluate --run, settings": Case("evaluate --run={run}", "run/config.json"),
     "evaluate --run, record": Case("evaluate --run={run}", "run/record.json"),
@@ -113,9 +116,11 @@ CASES = {
 }
 # A folder is what is asked for there, or is looked into.
 FOLDERS = {"finetune --run", "measure-verifier --run", "data check, video"}
-# What is no file there is passed over: the folder has no such table, or it is written anew.
+# What is no file there is passed over: the folder has no such table or state.
 OPTIONAL = {"data check, names", "data check, table", "convert --source, state"}
 FILES = ("sparse", "proc", "endless_proc", "memory")  # what a look takes for a file
+# What is not there is no checkpoint, and a run begins.
+STARTS = {"finetune, checkpoint"}
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +140,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, genotype_
             encode(path, RECIPES["as UCF's"], frames=4)
     shutil.copy(folder / "data/a/v_a_g02_c01.avi", folder / "video")
     loaded = load_weights(write_red_or_blue(folder / "w.safetensors"))
-    videos = VideoSet(folder / "data", "ucf", ("a", "b"), ())
-    net, split = loaded.build(), Split((), (), "groups", 0, False, "")
-    run = Run.new(folder / "run", Config(), videos, split, net, {})
+    config, videos, net = Config(model="tvn1"), read_videos(folder / "data"), loaded.build()
+    parts = split(videos, config.split, config.fold, config.seed)
+    run = Run.new(folder / "run", config, videos, parts, net, {"weights": None})
     run.write()
     run.save_weights("last", net, {})
     return folder
@@ -163,7 +168,8 @@ def arguments(case: Case, own: Path) -> list[str]:
 def kinds(name: str) -> Iterator[tuple[str, bool]]:
     """What a case is tried with: each kind, and links to those that are none yet."""
     for kind in FILES if name in OPTIONAL else SPECIAL:
-        if kind != "folder" or name not in FOLDERS:
+        absent = kind in ("loop", "dangling") and name in STARTS
+        if not absent and (kind != "folder" or name not in FOLDERS):
             yield kind, False
             if kind in LINKED:
                 yield kind, True
