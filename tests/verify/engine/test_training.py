@@ -18,7 +18,6 @@ from tests.verify.nets import EVERY_LAYER
 from verify.engine.apart import TrainerApart
 from verify.engine.memo import RememberingTrainer
 from verify.engine.training import compare_training
-from verify.numerics.compare import difference
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import TrainingBatch, TrainingSpec
 from verify.tvn.cases import random_case
@@ -177,8 +176,8 @@ def test_a_side_apart_computes_what_it_computes_here(net: TinyVideoNet, spec: Tr
         here = TorchTrainer(net, "float64").run(batch)
         assert here.keys() == values.keys()
         for name, value in here.items():
-            # Not to the bit: threads are not as many there.
-            assert difference(values[name], value).relative < 1e-9, name
+            # Not to the bit: threads are not as many there, and some gradients all but cancel.
+            np.testing.assert_allclose(values[name], value, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 def test_a_net_whose_logits_are_not_one_row_a_clip_is_refused() -> None:
