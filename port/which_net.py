@@ -24,12 +24,16 @@ def has_layers_of(one: Genotype, other: Genotype) -> bool:
 
 def difference(one: Genotype, other: Genotype) -> str:
     """The first field in which they differ, with both values; empty where they are equal."""
-    for name in ("num_frames", "frame_stride", "image_size", "input_streams"):
+    for name in ("num_frames", "frame_stride", "image_size"):
         values = getattr(one, name), getattr(other, name)
         if values[0] != values[1]:
-            if name == "input_streams":
-                return "its input_streams differ"
             return f"{name} {values[0]} instead of {values[1]}"
+    streams = "its input_streams differ" if one.input_streams != other.input_streams else ""
+    return streams or layer_difference(one, other)
+
+
+def layer_difference(one: Genotype, other: Genotype) -> str:
+    """As `difference`, of what `has_layers_of` compares."""
     if len(one.blocks) != len(other.blocks):
         return f"{len(one.blocks)} blocks instead of {len(other.blocks)}"
     for index, (mine, theirs) in enumerate(zip(one.blocks, other.blocks, strict=True)):
@@ -37,7 +41,7 @@ def difference(one: Genotype, other: Genotype) -> str:
             values = getattr(mine, field.name), getattr(theirs, field.name)
             if values[0] != values[1]:
                 return f"block {index}: {field.name} {values[0]} instead of {values[1]}"
-    return ""
+    return "" if _stream_sizes(one) == _stream_sizes(other) else "its input_streams differ"
 
 
 def _stream_sizes(genotype: Genotype) -> list[int] | None:

@@ -28,7 +28,7 @@ from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from port.text import visible
-from port.which_net import difference, has_layers_of, name_of
+from port.which_net import has_layers_of, layer_difference, name_of
 
 FLUSHED_AT_ONCE = 1 << 25  # bytes
 
@@ -72,7 +72,7 @@ class Weights:
             names = name_of(self.genotype), name_of(genotype)
             raise InputError(
                 f"{self.path}: weights of {names[0]}, not of {names[1]} "
-                f"({difference(self.genotype, genotype)})"
+                f"({layer_difference(self.genotype, genotype)})"
             )
         # Without memory at first, so that no time is spent on weights that are replaced at once.
         with torch.device("meta"):

@@ -221,7 +221,9 @@ def test_weights_of_another_net_name_it_in_one_short_line(tmp_path: Path) -> Non
     save_weights(path, net.genotype, {k: torch.zeros(t.shape) for k, t in net.state_dict().items()})
     with pytest.raises(InputError) as refusal:
         create_model("tvn_mobile_2", weights=path)
-    assert str(refusal.value).startswith(f"{path}: weights of tvn_mobile_1, not of tvn_mobile_2 (")
+    assert str(refusal.value).startswith(
+        f"{path}: weights of tvn_mobile_1, not of tvn_mobile_2 (block 0: "
+    )
     assert len(str(refusal.value)) < 150 + len(str(path))
     with pytest.raises(InputError, match="not of an unpublished net"):
         create_model(small_genotype(), weights=path)
