@@ -37,7 +37,7 @@ class Block(nn.Module):
         # The original compares batch * frames before and after: a temporal stride drops the skip.
         if genotype.skip and self.out_frames == in_frames:
             self.residual = Residual(
-                builder.scope.child("Residual"), in_width, self.out_width, builder.spatial_stride
+                builder.scope.child("Residual"), in_width, self.out_width, builder.stride
             )
         self.act = Scope().tap(self.name, make_activation(genotype.act))
 
@@ -59,7 +59,7 @@ class Block(nn.Module):
 
 
 class Residual(nn.Module):
-    """The skip: always a projection, strided only where the layers beside it changed the width."""
+    """The skip: always a projection, strided as the layers beside it are."""
 
     def __init__(self, scope: Scope, in_width: int, out_width: int, stride: int) -> None:
         super().__init__()
@@ -82,18 +82,19 @@ class Residual(nn.Module):
 
 
 class Sample(nn.Module):
-    """The pixels that a strided 1x1 convolution reads."""
+    """The pixels that a 1x1 convolution reads, strided only where that changes the width.
+
+    The original looks at the width that the layers beside the skip left. `stride` is what they
+    stride by, so all that they can leave as it was is a width of one pixel: then the height keeps
+    its pixels too.
+    """
 
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Every stride-th pixel of `x` `[N, C, H, W]`; all where the width is one pixel.
-
-        The original strides where the layers beside it change the width, and those do not change
-        that one.
-        """
+        """Every stride-th pixel of `x` `[N, C, H, W]`; all where the width is one pixel."""
         return x if x.shape[-1] == 1 else x[:, :, :: self.stride, :: self.stride]
 
 

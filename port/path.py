@@ -33,14 +33,16 @@ POOL_TAPS = {"maxpool": "max_pool", "avgpool": "avg_pool"}
 class PathBuilder:
     """Appends one layer after the other; `width` and `frames` are what leaves the last of them.
 
-    The order of the calls in `build` is the order of computation, of the variables and of the taps.
+    `stride` is what all of them together stride by over height and width: the genotype's only once
+    there is a layer that does. The order of the calls in `build` is the order of computation, of
+    the variables and of the taps.
     """
 
     def __init__(
         self, genotype: BlockGenotype, name: str, repeat: int, in_width: int, in_frames: int
     ) -> None:
         self.genotype = genotype
-        self.width, self.frames = in_width, in_frames
+        self.width, self.frames, self.stride = in_width, in_frames, 1
         self.has_temporal_turn = repeat % 2 == 0
         self.spatial_stride = genotype.spatial_stride if repeat == 0 else 1
         self.temporal_stride = genotype.temporal_stride if repeat == 0 else 1
@@ -73,9 +75,10 @@ class PathBuilder:
     def _spatial(self) -> None:
         """The spatial layer, which a kernel of 1 makes the identity, its stride ignored."""
         kind, kernel = self.genotype.spatial_type, self.genotype.spatial_kernel
-        stride, act = self.spatial_stride, self.genotype.spatial_act
+        act = self.genotype.spatial_act
         if kernel == 1:
             return
+        stride = self.stride = self.spatial_stride
         if kind in POOL_TAPS:
             pool = SpatialPool(kind, kernel, stride)
             self.layers["spatial"] = self.st_convs.tap(POOL_TAPS[kind], pool)

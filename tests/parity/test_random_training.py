@@ -17,6 +17,7 @@ from port.convert import names
 from port.convert.weights import Weights
 from reference_tf import GenotypeError
 from tests import recipe
+from tests.covering import covering_cases
 from tests.strategies import Case, cases
 from verify.engine.training import CANCELLED, GRADIENT
 from verify.reports.training_report import FORWARD_BOUND, GRADIENT_BOUND
@@ -53,6 +54,15 @@ def test_one_step_of_random_nets_agrees() -> None:
 @pytest.mark.slow
 def test_one_step_of_many_random_nets_agrees() -> None:
     assert compare_random_nets(600)["compared"] >= 225
+
+
+def test_one_step_of_every_net_of_a_covering_array_agrees() -> None:
+    """Any two values of the search space's fields meet in one of them."""
+    outcomes: Counter[str] = Counter()
+    for number, case in enumerate(covering_cases(strength=2)):
+        loss, keep = ("softmax", "sigmoid")[number % 2], (1.0, 0.6)[number // 2 % 2]
+        outcomes[check(case, loss, keep)] += 1
+    assert outcomes["compared"] >= 30 and not outcomes["refused"], outcomes
 
 
 def compare_random_nets(number: int) -> Counter[str]:
