@@ -6,6 +6,7 @@ Original: google-research, folder `tiny_video_nets` (TensorFlow 1).
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from port.block import Block
@@ -17,6 +18,9 @@ from port.scope import Scope
 
 COLOURS = 3
 CLASSIFIER_DEVIATION = 0.01
+# Nine times the largest published net's: 4 GB in float32, and several times that in training.
+MOST_WEIGHTS = 1_000_000_000
+MOST_CLASSES = 1_000_000
 
 
 class TinyVideoNet(nn.Module):
@@ -29,7 +33,8 @@ class TinyVideoNet(nn.Module):
         max_pool_predictions: take the published head that pools over frames by maximum.
 
     Raises:
-        InputError: a genotype that the original cannot build either; names the block.
+        InputError: a genotype that the original cannot build either; names the block. Or one of
+            more than `MOST_WEIGHTS` weights.
     """
 
     def __init__(
@@ -42,8 +47,11 @@ class TinyVideoNet(nn.Module):
         super().__init__()
         self.genotype = genotype
         self.drop_rate, self.max_pool_predictions = drop_rate, max_pool_predictions
-        self.streams = _streams(genotype)
-        self.blocks, self.num_features, self.out_frames = _blocks(genotype)
+        with torch.device("meta"):  # until the weights are counted, without memory
+            self.streams = _streams(genotype)
+            self.blocks, self.num_features, self.out_frames = _blocks(genotype)
+        _check_weights(sum(parameter.numel() for parameter in self.blocks.parameters()))
+        self.to_empty(device=torch.get_default_device())
         self.reset_classifier(num_classes)
         self.reset_parameters()
 
@@ -102,8 +110,9 @@ class TinyVideoNet(nn.Module):
 
     def reset_classifier(self, num_classes: int) -> None:
         """A new classifier for `num_classes`, initialised as published; the rest stays."""
-        if num_classes < 1:
-            raise InputError(f"num_classes is {num_classes}; it must be at least 1")
+        if not 1 <= num_classes <= MOST_CLASSES:
+            raise InputError(f"num_classes is {num_classes}; it must be from 1 to {MOST_CLASSES}")
+        _check_weights(self.num_features * num_classes)
         self.num_classes = num_classes
         kind = FrameHead if self.max_pool_predictions else ClipHead
         self.head = kind(self.num_features, num_classes, self.drop_rate)
@@ -162,6 +171,14 @@ def _blocks(genotype: Genotype) -> tuple[nn.ModuleList, int, int]:
         blocks.append(repeats)
         widths.append(width)
     return blocks, widths[-1], frames
+
+
+def _check_weights(weights: int) -> None:
+    if weights > MOST_WEIGHTS:
+        raise InputError(
+            f"genotype: a net of {weights:,} weights; at most {MOST_WEIGHTS:,} are built, so give "
+            "it fewer filters, smaller kernels or fewer repeats"
+        )
 
 
 def _init_classifier(dense: nn.Linear) -> None:

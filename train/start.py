@@ -91,14 +91,19 @@ def genotype_of(config: Config, weights: Weights | None) -> Genotype:
 
 
 def with_clip(genotype: Genotype, config: Config) -> Genotype:
-    """The net for the clips that the configuration asks for."""
+    """The net for the clips that the configuration asks for.
+
+    Raises:
+        InputError: they are none that it could take, or too large.
+    """
     if config.num_frames:
         genotype = genotype.with_frames(config.num_frames)
     changes = {"frame_stride": config.frame_stride, "image_size": config.image_size}
     changes = {name: value for name, value in changes.items() if value}
     if genotype.input_streams is None:
-        return replace(genotype, **changes)  # type: ignore[arg-type]
+        other = replace(genotype, **changes)  # type: ignore[arg-type]
+        return Genotype.from_dict(other.to_dict())  # which checks it
     if "image_size" in changes:
         raise InputError("image_size: the streams of this net have sizes of their own")
     streams = tuple(replace(stream, **changes) for stream in genotype.input_streams)
-    return replace(genotype, input_streams=streams)
+    return Genotype.from_dict(replace(genotype, input_streams=streams).to_dict())

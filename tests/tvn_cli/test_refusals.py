@@ -137,6 +137,29 @@ def test_a_bad_genotype_is_refused_by_block_and_field(
     _assert_refused(tvn(capsys, "verify", f"--model={path}"), [str(path), "block 2", told])
 
 
+@pytest.mark.parametrize("value", ["1000000000", "1" + "0" * 30, "9" * 5000, "[" * 10**5],
+                         ids=["large", "over 64 bits", "over all", "nested"])  # fmt: skip
+@pytest.mark.parametrize("verb", ["convert", "verify", "finetune"])
+def test_an_absurd_genotype_is_refused_by_every_command(
+    verb: str, value: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, output = tmp_path / "absurd.json", tmp_path / "out"
+    path.write_text(EVERY_LAYER.to_json().replace('"filters": ', f'"filters": {value}', 1))
+    (tmp_path / "clips" / "walking").mkdir(parents=True)
+    for group in range(1, 26):
+        video = tmp_path / "clips" / "walking" / f"v_walking_g{group:02d}_c01.avi"
+        video.write_bytes(b"RIFF")
+    flags = {
+        "convert": (f"--source={checkpoint}", f"--output={output}"),
+        "verify": (f"--json={output}",),
+        "finetune": (f"--data={tmp_path / 'clips'}", f"--run={output}"),
+    }[verb]
+    refused = tvn(capsys, verb, f"--model={path}", *flags)
+    _assert_refused(refused, [f"tvn: {path}: "])
+    assert len(refused.err) < 1000
+    assert not output.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
