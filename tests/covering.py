@@ -5,6 +5,8 @@ values of `strength` fields, of the sizes, the frames and the streams stands in 
 net that can be built has it.
 """
 
+import json
+import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -121,3 +123,24 @@ def _case(row: Row, salt: str) -> Case:
         max_pool=row["max_pool"],
         salt=salt,
     )
+
+
+def draw_corners(count: int = 8) -> list[dict[str, Any]]:
+    """Some nets of the array of pairs, as `verify/tvn/corners.json` holds them.
+
+    To write them anew: `python -m tests.covering > verify/tvn/corners.json`.
+    """
+    cases = list(covering_cases(strength=2))
+    return [
+        {
+            "genotype": case.genotype.to_dict(),
+            "batch": case.batch,
+            "width": case.width,
+            "max_pool": case.max_pool,
+        }
+        for case in random.Random(0).sample(cases, count)
+    ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(draw_corners(), indent=1))

@@ -12,7 +12,7 @@ from port.atomic import write_text
 from port.genotype import list_models
 from port.untrusted import MIB, read_json
 from verify.reports.outcome import to_json
-from verify.tvn.cases import RANDOM_CASES, all_cases
+from verify.tvn.cases import CORNERS, RANDOM_CASES, all_cases
 
 # What a unit found, as rows of plain data.
 Rows = list[dict[str, Any]]
@@ -44,7 +44,8 @@ def units() -> dict[str, Callable[[], Rows]]:
     """Every unit by name: what is measured, and of which net."""
     found: dict[str, Callable[[], Rows]] = {}
     small = [f"random {number}" for number in range(RANDOM_CASES)]
-    for name in (*list_models(), *small):
+    corners = [f"corner {number}" for number in range(len(CORNERS))]
+    for name in (*list_models(), *small, *corners):
         found |= _shares(f"mutants {name}", _mutants, name, PARTS.get(name, 1))
         found[f"variants {name}"] = partial(_variants, name)
     for name in ("tvn1", "tvn_mobile_2", *small):

@@ -1,9 +1,11 @@
-"""The nets that faults are planted in: the published ones made narrow, and random ones."""
+"""The nets that faults are planted in: the published ones made narrow, random ones, corners."""
 
+import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,9 @@ SIZES = {
     "tvn1": 112, "tvn2": 192, "tvn3": 96, "tvn4": 64, "tvn_mobile_1": 112, "tvn_mobile_2": 112
 }  # fmt: skip
 RANDOM_CASES = 12
+# Nets of one block and a few pixels, drawn from a covering array of the search space: what a random
+# net seldom has, such as one pixel beside a stride, stands in some of them.
+CORNERS = json.loads((Path(__file__).parent / "corners.json").read_text())
 NOISE = "noise"
 
 
@@ -122,6 +127,19 @@ def random_case(number: int) -> Case:
         return replace(case, classes=square) if number % 4 == 0 else case
 
 
+def corner_case(number: int) -> Case:
+    """A net drawn from the covering array, at its own size."""
+    drawn = CORNERS[number]
+    genotype = Genotype.from_dict(drawn["genotype"])
+    return Case(
+        f"corner {number}",
+        genotype,
+        max_pool=drawn["max_pool"],
+        batch=drawn["batch"],
+        width_less=genotype.clip.image_size - drawn["width"],
+    )
+
+
 def _runs(case: Case) -> None:
     """Raises InputError where a skip does not fit the size of some clips."""
     sizes = [(probes.height, probes.width) for probes in case.probes]
@@ -181,4 +199,5 @@ def all_cases() -> dict[str, Callable[[], Case]]:
     """What makes each case, by its name."""
     published = {name: (lambda name=name: narrow(name)) for name in list_models()}
     drawn = {f"random {n}": (lambda n=n: random_case(n)) for n in range(RANDOM_CASES)}
-    return published | drawn  # type: ignore[return-value]
+    corners = {f"corner {n}": (lambda n=n: corner_case(n)) for n in range(len(CORNERS))}
+    return published | drawn | corners  # type: ignore[return-value]
