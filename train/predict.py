@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +63,11 @@ class Timeline:
         """The odds `[classes]` of the window whose middle is nearest."""
         row: np.ndarray = self.probabilities[np.abs(self.middles - seconds).argmin()]
         return row
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """`segments`, for JSON."""
+        names = ("start", "end", "class", "probability")
+        return [dict(zip(names, each, strict=True)) for each in self.segments()]
 
     def segments(self) -> list[tuple[float, float, str, float]]:
         """Runs of windows with one likeliest class: start, end, class, mean probability."""

@@ -8,11 +8,16 @@ fine-tuning and have not been tuned on UCF50. `generated` learns the data set of
 generate` from scratch on two cores; `smoke` shows in seconds that everything runs.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from port.errors import InputError
 from port.genotype import list_models
+from port.text import visible
 from train.config import Augmentation, Config
+
+HOURS = {"h": 1.0, "min": 1 / 60, "s": 1 / 3600}
 
 UCF50 = Config(
     epochs=100,
@@ -62,3 +67,43 @@ def preset(name: str) -> Config:
     if name not in PRESETS:
         raise InputError(f"--preset={name}: no such preset; there are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def configure(
+    name: str | None = None,
+    model: str | None = None,
+    split: str | None = None,
+    fold: int | None = None,
+    budget: str | None = None,
+    settings: Sequence[str] = (),
+) -> Config:
+    """A configuration as `tvn finetune` takes it: the preset, then the flags, then the settings.
+
+    Args:
+        name: of a preset; the defaults if None.
+        model: the net.
+        split: how train and test are told apart.
+        fold: which part is tested.
+        budget: time to fit the epochs to, such as `2h`, `90min` or `30s`.
+        settings: `name=value`, several with commas between them.
+
+    Raises:
+        InputError: there is no such preset or setting, or it takes no such value.
+    """
+    config = preset(name) if name else Config()
+    if model is not None:
+        config = replace(config, model=model)
+    given = {"split": split, "fold": fold}
+    config = config.override([f"{k}={v}" for k, v in given.items() if v is not None])
+    if budget is not None:
+        config = replace(config, budget=_hours(budget))
+    return config.override([part for text in settings for part in text.split(",") if part])
+
+
+def _hours(text: str) -> float:
+    # re.ASCII: `\d` alone takes the digits of every script.
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(h|min|s)", text, re.ASCII)
+    hours = float(found[1]) * HOURS[found[2]] if found else 0.0
+    if not hours:
+        raise InputError(f"--budget={visible(text)}: must look like 2h, 90min or 1.5h")
+    return hours

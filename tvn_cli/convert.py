@@ -3,85 +3,63 @@
 import json
 from collections.abc import Sequence
 
-from absl import flags
+from absl.flags import FlagValues
 
-from port.errors import InputError
-from port.untrusted import MIB, read_text
+from tvn_cli.flags import Flags
 from tvn_cli.main import no_arguments, required
 from tvn_cli.screen.say import say, say_json
 
-NAME_LENGTH = 255  # characters of a class's name, which may be a folder's
 USAGE = """tvn convert --source=PATH --output=W.safetensors [--model=M]
 tvn convert --to_tensorflow --source=W.safetensors --output=PREFIX
 tvn convert --to_tensorflow --format=saved_model --source=W.safetensors --output=DIR"""
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    text, switch = flags.DEFINE_string, flags.DEFINE_bool
-    text("model", "auto", "a published name or a genotype JSON file; auto recognises a published "
-         "net by its variables", flag_values=values)  # fmt: skip
-    text("source", None, "a TensorFlow checkpoint (prefix, .index or folder), SavedModel, "
-         "TF-Hub module, .tar.gz of one, or .npz", flag_values=values)  # fmt: skip
-    text("output", None, "the file to write (with --to_tensorflow: the checkpoint's prefix)",
-         flag_values=values)  # fmt: skip
-    text("class_names", None, "a text file with one class name a line, kept in the output",
-         flag_values=values)  # fmt: skip
-    text("prefix", None, "what stands in front of every name in the source; found by itself "
-         "where only one will do", flag_values=values)  # fmt: skip
-    switch("use_ema", False, "take the moving averages of the weights", flag_values=values)
-    switch("to_tensorflow", False, "the other way: from a .safetensors file to TensorFlow",
-           flag_values=values)  # fmt: skip
-    flags.DEFINE_enum("format", "checkpoint", ["checkpoint", "saved_model"],
-                      "what --to_tensorflow writes", flag_values=values)  # fmt: skip
-    for name in ("height", "width"):
-        flags.DEFINE_integer(name, None, "of a SavedModel's frames in pixels; the net's own if "
-                             "left out", lower_bound=1, flag_values=values)  # fmt: skip
-    switch("max_pool_predictions", False, "a SavedModel with the head that pools over frames",
-           flag_values=values)  # fmt: skip
-    switch("allow_unverified", False, "with --to_tensorflow: go on from weights that `tvn verify` "
-           "has not passed, and record that", flag_values=values)  # fmt: skip
-    switch("json", False, "print the summary as JSON", flag_values=values)
+    flags.text("model", "a published name or a genotype JSON file; auto recognises a published net "
+               "by its variables", "auto")  # fmt: skip
+    flags.text("source", "a TensorFlow checkpoint (prefix, .index or folder), SavedModel, TF-Hub "
+               "module, .tar.gz of one, or .npz")  # fmt: skip
+    flags.text("output", "the file to write (with --to_tensorflow: the checkpoint's prefix)")
+    flags.text("class_names", "a text file with one class name a line, kept in the output")
+    flags.prefix()
+    flags.use_ema()
+    flags.switch("to_tensorflow", "the other way: from a .safetensors file to TensorFlow")
+    flags.choice("format", ("checkpoint", "saved_model"), "what --to_tensorflow writes")
+    flags.size("of a SavedModel's frames in pixels; the net's own if left out")
+    flags.max_pool_predictions("a SavedModel with the head that pools over frames")
+    flags.allow_unverified("with --to_tensorflow: go on from")
+    flags.switch("json", "print the summary as JSON")
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Convert one way or the other."""
     no_arguments(arguments)
     required(values, "source", "output")
     return _to_tensorflow(values) if values.to_tensorflow else _to_torch(values)
 
 
-def _to_torch(values: flags.FlagValues) -> int:
+def _to_torch(values: FlagValues) -> int:
+    from port.convert.class_names import read_class_names
     from port.convert.convert_weights import convert_weights
-    from port.convert.record import report_path
+    from tvn_cli.screen.conversion import show_conversion
 
     conversion = convert_weights(
         values.source,
         values.model,
         values.output,
-        class_names=_class_names(values.class_names),
+        class_names=read_class_names(values.class_names) if values.class_names else None,
         use_ema=values.use_ema,
         prefix=values.prefix,
     )
     if values.json:
         say_json(conversion.to_dict())
         return 0
-    say(
-        f"{values.output}: {len(conversion.rows)} variables, {conversion.num_parameters:,} "
-        f"parameters, {conversion.num_classes} classes, from a {conversion.about['source']}"
-    )
-    selection = conversion.selection
-    if selection.prefix:
-        say(f"names stand under {selection.prefix!r} there")
-    if selection.set_aside:
-        say(f"set aside, {len(selection.set_aside)} tensors that are no part of the model:")
-        for name, why in selection.set_aside.items():
-            say(f"  {name}: {why}")
-    say(f"{report_path(values.output)}: what went where, with digests before and after")
+    show_conversion(conversion, values.output)
     return 0
 
 
-def _to_tensorflow(values: flags.FlagValues) -> int:
+def _to_tensorflow(values: FlagValues) -> int:
     from port.atomic import write_text
     from port.certificate import check_certificate
     from port.convert.record import digest
@@ -116,17 +94,3 @@ def _to_tensorflow(values: flags.FlagValues) -> int:
     write_text(f"{values.output}.conversion.json", json.dumps(record, indent=1))
     say(f"{values.output}: {len(variables)} variables, {what}")
     return 0
-
-
-def _class_names(path: str | None) -> list[str] | None:
-    if path is None:
-        return None
-    names = [
-        line for line in read_text(path, MIB, "a list of classes").splitlines() if line.strip()
-    ]
-    for name in names:
-        if len(name) > NAME_LENGTH:
-            raise InputError(
-                f"{path}: a class's name of {len(name):,} characters; at most {NAME_LENGTH}"
-            )
-    return names

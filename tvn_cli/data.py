@@ -1,18 +1,15 @@
 """`tvn data`: check a data set, cache it, or generate one."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from absl import flags
+from absl.flags import FlagValues
 
 from port.errors import InputError
+from tvn_cli.flags import Flags
 from tvn_cli.main import required
+from tvn_cli.screen.progress import count_files
 from tvn_cli.screen.say import say, say_json
-
-if TYPE_CHECKING:
-    from train.data.check import DataReport
 
 USAGE = (
     "tvn data check DIR [--min_frames=N] [--json]\n"
@@ -22,29 +19,25 @@ USAGE = (
 )
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    number, switch = flags.DEFINE_integer, flags.DEFINE_bool
-    switch("json", False, "check: print JSON", flag_values=values)
-    number("workers", None, "check, prepare: threads; as many as cores if left out", lower_bound=1,
-           flag_values=values)  # fmt: skip
-    number("min_frames", 29, "check: videos with fewer frames are called short; tvn4's clips "
-           "span 29, the other nets' fewer", lower_bound=1, flag_values=values)  # fmt: skip
-    flags.DEFINE_string("output", None, "prepare: the folder of the cache", flag_values=values)
-    number("short_side", 256, "prepare: pixels to which larger frames are scaled down",
-           lower_bound=16, flag_values=values)  # fmt: skip
-    number("quality", 3, "prepare: of the JPEGs, from 2 (best) to 31", lower_bound=2,
-           upper_bound=31, flag_values=values)  # fmt: skip
-    number("classes", 6, "generate: how many", lower_bound=1, flag_values=values)
-    number("groups", 6, "generate: groups of each class", lower_bound=1, flag_values=values)
-    number("clips", 4, "generate: clips of each group", lower_bound=1, flag_values=values)
-    number("frames", 40, "generate: frames of each clip", lower_bound=1, flag_values=values)
-    number("seed", 0, "generate: of all draws", lower_bound=0, flag_values=values)
-    switch("scene_only", False, "generate: let scenes tell the class, and figures nothing",
-           flag_values=values)  # fmt: skip
+    flags.switch("json", "check: print JSON")
+    flags.number("workers", "check, prepare: threads; as many as cores if left out")
+    flags.number("min_frames", "check: videos with fewer frames are called short; tvn4's clips "
+                 "span 29, the other nets' fewer", 29)  # fmt: skip
+    flags.text("output", "prepare: the folder of the cache")
+    flags.number("short_side", "prepare: pixels to which larger frames are scaled down", 256,
+                 least=16)  # fmt: skip
+    flags.number("quality", "prepare: of the JPEGs, from 2 (best) to 31", 3, least=2, most=31)
+    flags.number("classes", "generate: how many", 6)
+    flags.number("groups", "generate: groups of each class", 6)
+    flags.number("clips", "generate: clips of each group", 4)
+    flags.number("frames", "generate: frames of each clip", 40)
+    flags.number("seed", "generate: of all draws", 0, least=0)
+    flags.switch("scene_only", "generate: let scenes tell the class, and figures nothing")
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Do what the first argument says."""
     tasks = {"check": _check, "prepare": _prepare, "generate": _generate}
     if len(arguments) != 2 or arguments[0] not in tasks:
@@ -52,27 +45,28 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     return tasks[arguments[0]](values, Path(arguments[1]))
 
 
-def _check(values: flags.FlagValues, path: Path) -> int:
+def _check(values: FlagValues, path: Path) -> int:
     from train.data.check import check_videos
     from train.data.videos import read_videos
+    from tvn_cli.screen.data import show_data
 
     videos = read_videos(path)
-    with _progress("reading", len(videos.videos)) as advance:
+    with count_files("reading", len(videos.videos)) as advance:
         report = check_videos(videos, values.min_frames, values.workers, lambda _: advance())
     if values.json:
         say_json(report.to_json(), 1)
     else:
-        _print(report)
+        show_data(report)
     return 0 if report.passed else 1
 
 
-def _prepare(values: flags.FlagValues, path: Path) -> int:
+def _prepare(values: FlagValues, path: Path) -> int:
     from train.data.cache import write_cache
     from train.data.videos import read_videos
 
     required(values, "output")
     videos = read_videos(path)
-    with _progress("caching", len(videos.videos)) as advance:
+    with count_files("caching", len(videos.videos)) as advance:
         report = write_cache(
             videos,
             Path(values.output),
@@ -90,7 +84,7 @@ def _prepare(values: flags.FlagValues, path: Path) -> int:
     return 1 if report.failed else 0
 
 
-def _generate(values: flags.FlagValues, path: Path) -> int:
+def _generate(values: FlagValues, path: Path) -> int:
     from train.data.generated import write_generated
 
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -106,76 +100,3 @@ def _generate(values: flags.FlagValues, path: Path) -> int:
     )
     say(f"{path}: {values.classes * values.groups * values.clips} videos written")
     return 0
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], Any]]:
-    """A progress bar; call what it gives after each file."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-    ) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.update(task, advance=1)
-
-
-def _print(report: "DataReport") -> None:
-    from train.data.check import spread
-    from tvn_cli.screen.table import add_row, show, table
-
-    shown = table("class", "videos", "groups", "clips a group", "frames", "seconds")
-    for name in report.class_names:
-        groups = report.clips_by_group(name)
-        own = [file for file in report.readable if file.class_name == name]
-        add_row(
-            shown,
-            name,
-            sum(groups.values()),
-            len(groups) - ("" in groups),
-            _range(spread(list(groups.values()))),
-            _range(spread([file.frames for file in own])),
-            _range(spread([file.seconds for file in own]), ".1f"),
-        )
-    show(shown)
-    say(*_facts(report))
-
-
-def _facts(report: "DataReport") -> Iterator[str]:
-    """What holds for the data set as a whole, then what is wrong with it, by name."""
-    summary = report.summary()
-    yield (
-        f"{summary['root']}: {len(report.files)} videos of {len(report.class_names)} classes and "
-        f"{summary['groups']} groups (form: {report.form}), {summary['hours']:.2f} hours"
-    )
-    for what in ("sizes", "frame_rates", "codecs"):
-        counts = list(summary[what].items())
-        told = ", ".join(f"{value} ({count})" for value, count in counts[:8])
-        more = f" and {len(counts) - 8} others" if len(counts) > 8 else ""
-        yield f"{what.replace('_', ' ')}: {told}{more}"
-    if summary["overstated"]:
-        yield f"{summary['overstated']} files say they have more frames than can be decoded"
-    for file in report.short:
-        yield f"short (fewer than {report.min_frames} frames): {file.name}, {file.frames} frames"
-    for file in report.unreadable:
-        yield f"UNREADABLE: {file.name}: {file.error}"
-    for name in report.empty_classes:
-        yield f"EMPTY CLASS: {name}"
-    yield "every file can be decoded" if report.passed else "not fit for training as it is"
-
-
-def _range(figures: dict[str, float], form: str = ".0f") -> str:
-    """The least and the most, or one figure where they are the same."""
-    if not figures:
-        return "–"
-    least, most = (format(figures[key], form) for key in ("minimum", "maximum"))
-    return least if least == most else f"{least} to {most}"

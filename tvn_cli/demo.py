@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import flags
+from absl.flags import FlagValues
 
 from port.errors import InputError
+from tvn_cli.flags import Flags
 from tvn_cli.main import no_arguments
 from tvn_cli.screen.say import say
 
@@ -16,12 +17,12 @@ MODEL, CLASSES, SEED = "tvn1", 50, 2026
 STEPS = 7
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    flags.DEFINE_string("output", "demo", "folder for what the demo writes", flag_values=values)
+    flags.text("output", "folder for what the demo writes", "demo")
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Convert a checkpoint, verify it, use it; then train a small net, test it, use it."""
     no_arguments(arguments)
     folder = Path(values.output)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from absl import flags
+from absl.flags import FlagValues
 
 from port.errors import InputError
+from tvn_cli.flags import Flags
 from tvn_cli.main import no_arguments, required
 from tvn_cli.screen.say import say
 
@@ -17,25 +18,19 @@ if TYPE_CHECKING:
 USAGE = "tvn evaluate --run=DIR [--data=DIR] [--which=last|best] [--clips=N] [--crops=1|3]"
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    text, number = flags.DEFINE_string, flags.DEFINE_integer
-    text("run", None, "a run of `tvn finetune`", flag_values=values)
-    text("data", None, "the data set; the one that the run was trained on if left out",
-         flag_values=values)  # fmt: skip
-    flags.DEFINE_enum("which", "last", ["last", "best"], "the weights; `best` were chosen by this "
-                      "same test", flag_values=values)  # fmt: skip
-    number("clips", None, "of a video to average", lower_bound=1, flag_values=values)
-    number("crops", None, "of a clip to average, 1 or 3", lower_bound=1, flag_values=values)
-    number("workers", None, "processes that decode", lower_bound=0, flag_values=values)
-    text("device", None, "cpu, cuda or auto", flag_values=values)
-    flags.DEFINE_enum("folds", "one", ["one", "all"], "test one run, or each fold of a "
-                      "`tvn finetune --folds=all`", flag_values=values)  # fmt: skip
-    text("output", None, "folder for results and pictures; RUN/test-WHICH if left out",
-         flag_values=values)  # fmt: skip
+    flags.run_and_weights()
+    flags.text("data", "the data set; the one that the run was trained on if left out")
+    flags.number("clips", "of a video to average")
+    flags.number("crops", "of a clip to average, 1 or 3")
+    flags.number("workers", "processes that decode", least=0)
+    flags.text("device", "cpu, cuda or auto")
+    flags.folds("test one run, or each fold of a `tvn finetune --folds=all`")
+    flags.text("output", "folder for results and pictures; RUN/test-WHICH if left out")
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Test, write results and pictures, print the figures."""
     no_arguments(arguments)
     required(values, "run")
@@ -72,7 +67,7 @@ def _fold_folders(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.removeprefix("fold-")))
 
 
-def _configured(run: "Run", values: flags.FlagValues) -> "Run":
+def _configured(run: "Run", values: FlagValues) -> "Run":
     """The run with what the flags change of its test."""
     names = {"clips": "test_clips", "crops": "test_crops", "workers": "workers", "device": "device"}
     given = {names[flag]: values[flag].value for flag in names if values[flag].value is not None}

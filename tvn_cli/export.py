@@ -3,32 +3,26 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 
+from tvn_cli.flags import Flags
 from tvn_cli.main import no_arguments, required
 from tvn_cli.screen.say import say
 
 USAGE = "tvn export --weights=W.safetensors --output=M.onnx"
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    text, number, switch = flags.DEFINE_string, flags.DEFINE_integer, flags.DEFINE_bool
-    text("weights", None, "the weights file", flag_values=values)
-    text("output", None, "the ONNX file to write", flag_values=values)
-    number("height", None, "of the frames in pixels; the net's own if left out", lower_bound=1,
-           flag_values=values)  # fmt: skip
-    number("width", None, "of the frames in pixels; the net's own if left out", lower_bound=1,
-           flag_values=values)  # fmt: skip
-    switch("dynamic_size", False, "leave height and width open; takes minutes",
-           flag_values=values)  # fmt: skip
-    switch("max_pool_predictions", False, "take the head that pools over frames",
-           flag_values=values)  # fmt: skip
-    switch("allow_unverified", False, "export weights that `tvn verify` has not passed, and record "
-           "that", flag_values=values)  # fmt: skip
+    flags.text("weights", "the weights file")
+    flags.text("output", "the ONNX file to write")
+    flags.size()
+    flags.switch("dynamic_size", "leave height and width open; takes minutes")
+    flags.max_pool_predictions()
+    flags.allow_unverified("export")
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Export, and say what the file takes and gives."""
     no_arguments(arguments)
     required(values, "weights", "output")

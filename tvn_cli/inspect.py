@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
+from absl.flags import FlagValues
 
 from port.errors import InputError
+from tvn_cli.flags import Flags
 from tvn_cli.screen.say import say, say_json
 
 if TYPE_CHECKING:
@@ -15,16 +16,14 @@ if TYPE_CHECKING:
 USAGE = "tvn inspect [--json] [--nostatistics] PATH"
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    flags.DEFINE_bool("json", False, "print JSON", flag_values=values)
-    flags.DEFINE_bool("statistics", True, "read every tensor for its statistics",
-                      flag_values=values)  # fmt: skip
-    flags.DEFINE_string("prefix", None, "what stands in front of every name in the source",
-                        flag_values=values)  # fmt: skip
+    flags.switch("json", "print JSON")
+    flags.switch("statistics", "read every tensor for its statistics", True)
+    flags.prefix()
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """List the tensors."""
     from port.sources import open_source
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from tvn_cli.screen.say import complain, say
 
 if TYPE_CHECKING:
-    from absl import flags
+    from absl.flags import FlagValues
+
+    from tvn_cli.flags import Flags
 
 COMMANDS = {
     "models": "list the published nets, their cost, and the paper's figures",
@@ -35,10 +37,10 @@ class Command(Protocol):
 
     USAGE: str
 
-    def define(self, values: "flags.FlagValues") -> None:
+    def define(self, flags: "Flags") -> None:
         """Declare the verb's flags."""
 
-    def main(self, values: "flags.FlagValues", arguments: Sequence[str]) -> int:
+    def main(self, values: "FlagValues", arguments: Sequence[str]) -> int:
         """Do it; return the exit status."""
 
 
@@ -63,9 +65,11 @@ def main(argv: Sequence[str]) -> int:
 def _run_command(verb: str, rest: Sequence[str]) -> int:
     from absl import flags
 
+    from tvn_cli.flags import Flags
+
     command: Command = import_module(f"tvn_cli.{verb.replace('-', '_')}")
     values = flags.FlagValues()
-    command.define(values)
+    command.define(Flags(values))
     if any(argument in ("-h", "--help") for argument in rest):
         say(*_help(verb, command, values).splitlines())
         return 0
@@ -83,7 +87,7 @@ def no_arguments(arguments: Sequence[str]) -> None:
         raise InputError(f"{arguments[0]!r}: not understood; flags look like --name=value")
 
 
-def required(values: "flags.FlagValues", *names: str) -> None:
+def required(values: "FlagValues", *names: str) -> None:
     """Refuse a call without these flags."""
     from port.errors import InputError
 
@@ -106,7 +110,7 @@ def _overview() -> str:
     )
 
 
-def _help(verb: str, command: Command, values: "flags.FlagValues") -> str:
+def _help(verb: str, command: Command, values: "FlagValues") -> str:
     lines = [f"{command.USAGE}\n\n{COMMANDS[verb].capitalize()}.\n\nFlags:"]
     for name in sorted(values):
         flag = values[name]

@@ -4,26 +4,27 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
+from absl.flags import FlagValues
 
 from port.errors import InputError
+from tvn_cli.flags import Flags
 from tvn_cli.main import no_arguments
 
 USAGE = "tvn measure-verifier [--full] [--run=DIR] [--only=UNIT,…] [--json=FILE]"
 
 
-def define(values: flags.FlagValues) -> None:
+def define(flags: Flags) -> None:
     """Declare the flags."""
-    flags.DEFINE_bool("full", False, "all nets and all units, three hours of CPU time; a small "
-                      "sample if left out", flag_values=values)  # fmt: skip
-    flags.DEFINE_string("run", None, "a folder that keeps what each unit found; what it holds "
-                        "already is not measured again", flag_values=values)  # fmt: skip
-    flags.DEFINE_list("only", [], "units whose names start so, such as 'mutants tvn1'; names are "
-                      "those of the files in --run, with spaces", flag_values=values)  # fmt: skip
-    flags.DEFINE_string("json", None, "a file for the outcome as JSON", flag_values=values)
+    flags.switch("full", "all nets and all units, three hours of CPU time; a small sample if left "
+                 "out")  # fmt: skip
+    flags.text("run", "a folder that keeps what each unit found; what it holds already is not "
+               "measured again")  # fmt: skip
+    flags.several("only", "units whose names start so, such as 'mutants tvn1'; names are those of "
+                  "the files in --run, with spaces")  # fmt: skip
+    flags.text("json", "a file for the outcome as JSON")
 
 
-def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
+def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Measure, print the table, write the outcome."""
     from port.atomic import write_text
     from tvn_cli.screen.measurement import print_summary
@@ -50,7 +51,7 @@ def main(values: flags.FlagValues, arguments: Sequence[str]) -> int:
     return 0 if summary.passed else 1
 
 
-def _units(values: flags.FlagValues) -> list[str]:
+def _units(values: FlagValues) -> list[str]:
     from verify.measure.plan import SAMPLE, units
 
     names = list(units()) if values.full or values.only else list(SAMPLE)

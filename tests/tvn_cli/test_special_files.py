@@ -29,6 +29,7 @@ from train.config import Config
 from train.data.splits import split
 from train.data.videos import read_videos
 from train.run import Run
+from tvn_cli.flags import Flags
 from tvn_cli.main import COMMANDS
 
 SECONDS, BYTES = 10, 2 << 30
@@ -179,7 +180,7 @@ def test_every_flag_that_is_a_path_has_a_case() -> None:
     named = {word for case in CASES.values() for word in _flags(case) if "{new}" in word[2]}
     for verb in COMMANDS:
         values = flags.FlagValues()
-        import_module(f"tvn_cli.{verb.replace('-', '_')}").define(values)
+        import_module(f"tvn_cli.{verb.replace('-', '_')}").define(Flags(values))
         paths = {name for name in values if values[name].flag_type() == "string"} - OTHERS
         assert paths == {flag for command, flag, _ in named if command == verb and flag}, verb
 

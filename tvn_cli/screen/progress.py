@@ -1,11 +1,32 @@
-"""Progress bars, on standard error."""
+"""Progress bars, on a terminal's standard error."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
-def progress_bar() -> Progress:
-    """A bar on a terminal: what is done now, how many of how many, since when."""
+def progress_bar(time: ProgressColumn | None = None) -> Progress:
+    """A bar: what is done now, how many of how many, since when, or what `time` tells instead."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
+    time = time or TimeElapsedColumn()
+    return Progress(*columns, time, console=console, disable=not console.is_terminal)
+
+
+@contextmanager
+def count_files(what: str, total: int) -> Iterator[Callable[[], Any]]:
+    """A bar with the time left; call what it gives after each file."""
+    with progress_bar(TimeRemainingColumn()) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.update(task, advance=1)

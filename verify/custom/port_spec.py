@@ -119,14 +119,16 @@ def port_spec(
             notes=original.notes,
         ),
         training=training,
-        levels={"inference": judge_no_more, "training": partial(_judges, training)},
+        levels={"inference": judge_no_more, "training": partial(_judges, name, training)},
         explain_training=partial(_explain_training, training),
     )
 
 
-def _judges(training: TrainingSpec | None) -> Mapping[str, Judge]:
+def _judges(name: str, training: TrainingSpec | None) -> Mapping[str, Judge]:
     if training is None:
-        raise InputError("only a Keras model of one input is trained; leave --level")
+        raise InputError(
+            f"{name}: level training is for Keras models of one input alone; leave --level out"
+        )
     return {"training": lambda comparer: comparer.train(training)}
 
 

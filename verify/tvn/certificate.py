@@ -1,41 +1,36 @@
 """Writing the certificate of a weights file: what was compared, how, and what came of it."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from port.atomic import write_text
 from port.certificate import Certificate, certificate_path
 from port.convert.record import combined_digest, digest, versions
-from port.genotype import Genotype
 from verify.reports.outcome import Outcome, to_json
+from verify.reports.report import Report
+from verify.tvn.subject import Subject
 
 
 def write_certificate(
-    weights: str | Path,
-    weights_sha256: str,
-    genotype: Genotype,
-    variables: Mapping[str, np.ndarray],
-    level: str,
-    outcomes: Mapping[str, Outcome],
+    weights: str | Path, weights_sha256: str, subject: Subject, level: str, report: Report
 ) -> Path:
     """Write `W.certificate.json` beside `W.safetensors`, whether it passed or not.
 
     Args:
         weights: the file that was judged.
         weights_sha256: its digest when it was read.
-        genotype: the net.
-        variables: the original's, which the weights were held against.
+        subject: the net, and the original's weights, which the file's were held against.
         level: of the verification.
-        outcomes: what was compared, by name.
+        report: what came of it.
     """
+    outcomes: dict[str, Outcome] = {"inference": replace(report, further={}), **report.further}
+    genotype, variables = subject.genotype, subject.weights
     digests = {name: digest(value) for name, value in variables.items()}
     certificate = Certificate(
-        passed=bool(outcomes) and all(outcome.passed for outcome in outcomes.values()),
+        passed=report.passed,
         level=level,
         weights=Path(weights).name,
         weights_sha256=weights_sha256,
