@@ -3,6 +3,7 @@
 from typing import Any
 
 from port import Genotype
+from verify import Subject
 
 _BLOCK: dict[str, Any] = {
     "spatial_type": "std",
@@ -36,3 +37,6 @@ EVERY_LAYER = Genotype.from_dict(
         ],
     }
 )
+
+# As the catalogue of faults is tried on it.
+EVERY_LAYER_SUBJECT = Subject(EVERY_LAYER, name="every layer", num_classes=7, seed=3, width=19)

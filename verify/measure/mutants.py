@@ -74,7 +74,7 @@ class Judge:
         self.case = case
         self._benches: dict[str, Bench] = {}
         more = tuple(probes for probes in ALL_SETS if thorough and probes not in case.probes)
-        self._thorough = replace(case, width_less=0, probes=more)
+        self._thorough = replace(case, probes=more)
         self.further = tuple(probes.name for probes in more)
 
     def bench(self, clips: str) -> Bench:
@@ -121,7 +121,7 @@ class Judge:
         """The first layer that fails by itself; None if none does."""
         net = copy.deepcopy(self.case.net).eval()
         with fault.planted(net, tap):
-            spec = replace(self.case.spec(), port=TvnPort(net, self.case.batch))
+            spec = replace(self.case.spec(), port=TvnPort(net, self.case.subject.batch))
             report = compare_on_noise(spec)
         failing = ((tap, tap.reason) for tap in report.taps)
         found = (Judgement(tap.name, why, tap.complaint) for tap, why in failing if why)

@@ -91,13 +91,15 @@ def variants(case: Case) -> list[dict[str, Any]]:
 
 def _others(case: Case) -> dict[str, Case]:
     """The same net with other weights, other clips, the other head."""
-    return {
-        "seed 11": replace(case, seed=11),
-        "seed 12": replace(case, seed=12),
-        "one clip": replace(case, batch=1),
-        "three clips": replace(case, batch=3),
-        "the other head": replace(case, max_pool=not case.max_pool),
+    subject = case.subject
+    others = {
+        "seed 11": replace(subject, seed=11),
+        "seed 12": replace(subject, seed=12),
+        "one clip": replace(subject, batch=1),
+        "three clips": replace(subject, batch=3),
+        "the other head": replace(subject, max_pool_predictions=not subject.max_pool_predictions),
     }
+    return {name: replace(case, subject=other) for name, other in others.items()}
 
 
 def compiled(case: Case) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from examples.keras_small import KerasBatchNorm, Small, build
 from verify.custom import KerasModel, port_spec, probe_input
 from verify.custom.diagnose_training import diagnose_own_training
 from verify.diagnosis.cause import UNEXPLAINED
-from verify.tvn.diagnose_training import TrainingDiagnosis
+from verify.diagnosis.training_diagnosis import TrainingDiagnosis
 
 
 @pytest.fixture(scope="module")

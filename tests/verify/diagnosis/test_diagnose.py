@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from port import TinyVideoNet
 from port.tf_semantics import pad_same
-from tests.verify.nets import EVERY_LAYER
+from tests.verify.nets import EVERY_LAYER_SUBJECT
 from tests.verify.tvn.test_faults import the_rest
 from verify.diagnosis.amplification import amplification, steepest
 from verify.diagnosis.diagnose import Diagnosis, diagnose
@@ -36,7 +36,7 @@ from verify.tvn.spec import TvnPort
 
 NORM, CONV = "Block-0-0/STConvs/batch_normalization", "Block-0-0/STConvs/conv2d_1"
 RELU, GATE = "Block-0-0/STConvs/relu", "Block-0-0/SqueezeExcite/conv2d"
-CASE = Case("every layer", EVERY_LAYER, width_less=5)
+CASE = Case(EVERY_LAYER_SUBJECT)
 
 
 @pytest.fixture(scope="module")

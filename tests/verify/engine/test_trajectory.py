@@ -33,11 +33,9 @@ OPTIMIZERS = {
 SAME = 1e-10
 
 
-def small(optimizer: str, **options: object) -> TrajectorySpec:
-    return tvn_trajectory_spec(
-        Subject(EVERY_LAYER, num_classes=7, **options),  # type: ignore[arg-type]
-        optimizer=OPTIMIZERS[optimizer],
-    )
+def small(optimizer: str, **options: Any) -> TrajectorySpec:
+    subject = Subject(EVERY_LAYER, num_classes=7)
+    return tvn_trajectory_spec(subject, optimizer=OPTIMIZERS[optimizer], **options)
 
 
 @pytest.mark.parametrize(

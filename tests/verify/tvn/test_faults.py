@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.verify.nets import EVERY_LAYER
+from tests.verify.nets import EVERY_LAYER, EVERY_LAYER_SUBJECT
 from verify.measure.bench import PRECISIONS, Bench
 from verify.measure.mutants import LAYERS_ON_NOISE, Judge
 from verify.tvn.cases import Case, random_case
 from verify.tvn.faults import FAMILIES, FAULTS, Fault
 from verify.tvn.probe_sets import EVEN_SIZE, ODD_SIZE, ProbeSet
+from verify.tvn.subject import Subject
 from verify.tvn.training_faults import FAULTS as TRAINING_FAULTS
 
 SMALL_SETS = (
@@ -23,7 +24,7 @@ SMALL_SETS = (
 
 def every_layer() -> Case:
     """All layers of one stream and the first head."""
-    return Case("every layer", EVERY_LAYER, width_less=5, probes=SMALL_SETS)
+    return Case(EVERY_LAYER_SUBJECT, probes=SMALL_SETS)
 
 
 def the_rest() -> Case:
@@ -48,8 +49,9 @@ def the_rest() -> Case:
     ]
     blocks = [first, second, third, fourth]
     genotype = EVERY_LAYER.from_dict({"input_streams": streams, "blocks": blocks})
-    return Case("the rest", genotype, classes=16, max_pool=True, seed=4, width_less=3,
-                probes=SMALL_SETS)  # fmt: skip
+    subject = Subject(genotype, name="the rest", num_classes=16, max_pool_predictions=True, seed=4,
+                      width=genotype.clip.image_size - 3)  # fmt: skip
+    return Case(subject, probes=SMALL_SETS)
 
 
 @pytest.fixture(scope="module")
