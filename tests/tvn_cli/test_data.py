@@ -64,12 +64,6 @@ def test_a_bad_request_is_refused_in_one_line(
     assert len(done.err.splitlines()) == 1
 
 
-def test_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    done = tvn(capsys, "data", "--help")
-    assert done.status == 0
-    assert "tvn data" in done.out
-
-
 def test_without_the_extra_the_mend_is_told() -> None:
     script = (
         "import sys; sys.modules['av'] = None; from tvn_cli.main import main; "

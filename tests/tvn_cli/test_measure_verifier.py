@@ -49,6 +49,7 @@ def test_a_mutant_that_is_missed_and_a_right_port_that_fails_fail_the_measuremen
         ).passed
 
     assert passes([mutant], [variant])
+    assert not passes([], []), "nothing was measured"
     assert passes([mutant, mutant | {"first": "", "equivalent": True}], [variant])
     assert not passes([mutant, mutant | {"first": ""}], [variant])
     assert not passes([mutant, mutant | {"first": "u"}], [variant])

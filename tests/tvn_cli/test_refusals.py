@@ -14,6 +14,7 @@ import pytest
 from port.convert.names import table
 from tests.tvn_cli.run import Outcome, tvn
 from tests.verify.nets import EVERY_LAYER
+from tvn_cli.main import COMMANDS
 from verify.numerics.probes import probe_variables
 
 Make = Callable[[Path, Path], Path]
@@ -201,7 +202,7 @@ def test_an_output_folder_that_is_a_file_is_refused(
     )
 
 
-@pytest.mark.parametrize("verb", ["", "models", "convert", "inspect", "verify", "demo"])
+@pytest.mark.parametrize("verb", ["", *COMMANDS])
 def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     done = tvn(capsys, *[verb] if verb else [], "--help")
     assert done.status == 0

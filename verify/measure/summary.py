@@ -30,7 +30,7 @@ class Bar:
 
     @property
     def passed(self) -> bool:
-        """It is reached, or nothing was measured."""
+        """It is reached, or nothing was measured that it is of."""
         return self.of == 0 or self.value >= self.least
 
     def to_dict(self) -> Row:
@@ -89,8 +89,8 @@ class Summary:
 
     @property
     def passed(self) -> bool:
-        """Every bar is reached."""
-        return all(bar.passed for bar in self.bars)
+        """Every bar is reached, and something was measured."""
+        return any(bar.of for bar in self.bars) and all(bar.passed for bar in self.bars)
 
     def families(self, key: str = "family") -> list[Row]:
         """By family, fault or case: how many mutants, and what became of them."""
