@@ -148,8 +148,9 @@ def settle(
 
 def exchanged(correspondence: Correspondence, tap: str, other: str) -> Found:
     """With the counterparts of two layers exchanged."""
-    calls = {call.tap: call for call in correspondence.calls}
-    pairs = list(zip(calls[tap].variables, calls[other].variables, strict=True))
+    calls = {call.tap: call.variables for call in correspondence.calls}
+    # Without a layer of the name it is a variable that is exchanged.
+    pairs = list(zip(calls.get(tap, (tap,)), calls.get(other, (other,)), strict=True))
     partner = dict(pairs) | {b: a for a, b in pairs}
     found, places = correspondence.found, dict(correspondence.found.places)
     if tap in places and other in places:

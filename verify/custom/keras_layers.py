@@ -1,7 +1,7 @@
 """Watching the layers of a Keras model at work."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,31 +13,76 @@ See = Callable[[str, Any, tuple[Any, ...], Any], Any]
 
 
 def named_layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every layer inside `model` by its path, containers after what they hold."""
-    for layer in model._flatten_layers(include_self=False, recursive=False):
-        path = f"{prefix}{layer.name}"
+    """Every layer inside `model` by its path, containers after what they hold.
+
+    Of layers of one name in one container, which subclassed models may have, the second is
+    `name~2`. One that several containers hold comes under each of its paths.
+    """
+    layers = model._flatten_layers(include_self=False, recursive=False)
+    for name, layer in _told_apart((layer.name, layer) for layer in layers):
+        path = f"{prefix}{name}"
         yield from named_layers(layer, f"{path}/")
         yield path, layer
 
 
 def own_variables(path: str, layer: Any) -> dict[str, Any]:
-    """The floating-point variables of a layer that no layer inside it has, by name."""
+    """The floating-point variables of a layer that no layer inside it has, by name.
+
+    Of the model itself, whose path is empty, they have no prefix. A plain `tf.Variable` counts too,
+    though Keras does not know of it.
+    """
     inside = {
         id(variable)
         for sublayer in getattr(layer, "_layers", ())
         for variable in sublayer.variables
     }
-    return {
-        f"{path}/{variable.name}": variable
-        for variable in getattr(layer, "variables", ())
-        if id(variable) not in inside and "float" in str(variable.dtype)
-    }
+    prefix = f"{path}/" if path else ""
+    met = {id(v): v for v in (*getattr(layer, "variables", ()), *_plain(layer))}
+    own = [v for key, v in met.items() if key not in inside and "float" in str(v.dtype)]
+    names = ((v.name.removesuffix(":0"), v) for v in own)
+    return {f"{prefix}{name}": variable for name, variable in _told_apart(names)}
+
+
+def _plain(layer: Any) -> Iterator[Any]:
+    """Variables of TensorFlow's own that are attributes of a layer, in lists and dicts too."""
+    import tensorflow as tf
+
+    waiting = list(vars(layer).values()) if hasattr(layer, "__dict__") else []
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, tf.Variable):
+            yield value
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+
+
+def _told_apart(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """With a number behind a name that was there before: `name~2`."""
+    counts: Counter[str] = Counter()
+    for name, value in named:
+        counts[name] += 1
+        yield (name if counts[name] == 1 else f"{name}~{counts[name]}"), value
 
 
 def variables_of(layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of all `layers`, which are given by path."""
+    """Those of all `layers`, which are given by path; one that several share, by its first name."""
     own = (own_variables(path, layer) for path, layer in layers.items())
-    return {name: variable for variables in own for name, variable in variables.items()}
+    named = ((name, variable) for variables in own for name, variable in variables.items())
+    met: dict[int, tuple[str, Any]] = {}
+    for name, variable in named:
+        met.setdefault(id(variable), (name, variable))
+    return dict(met.values())
+
+
+def names_by_layer(layers: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """By a layer's path the variables that it has, under the names of `variables_of`."""
+    first = {id(variable): name for name, variable in variables_of(layers).items()}
+    return {
+        path: tuple(first[id(variable)] for variable in own_variables(path, layer).values())
+        for path, layer in layers.items()
+    }
 
 
 @contextmanager

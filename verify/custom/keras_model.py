@@ -14,8 +14,9 @@ from verify.custom.keras_layers import (
     is_float,
     like,
     named_layers,
-    own_variables,
+    names_by_layer,
     to_numpy,
+    variables_of,
     watch,
 )
 from verify.custom.keras_training import KerasTrainer
@@ -24,6 +25,9 @@ from verify.custom.probes import probe_weights
 from verify.custom.whole_constants import whole_constants
 from verify.runners.tensorflow import import_keras
 from verify.specs.spec import Arrays, Stage
+
+# The path of the model itself, beside those of its layers.
+MODEL = ""
 
 
 class KerasModel:
@@ -37,7 +41,8 @@ class KerasModel:
             those that the model was built with.
 
     Attributes:
-        variables: every weight by name, the layer's path and the variable's own name.
+        variables: every weight by name, the layer's path and the variable's own name; the model's
+            own weights, which no layer has, by their own name alone.
         trainable: of those, the ones that training changes through gradients.
         notes: none.
     """
@@ -50,20 +55,23 @@ class KerasModel:
         model, self._build = None, build
         if isinstance(build, self._keras.Model):
             model, self._build = build, partial(_rebuilt, build)
-        layers = self._layers(model or self._made("float32"))
-        found = {
-            n: v for path, layer in layers.items() for n, v in own_variables(path, layer).items()
-        }
+        model = model or self._made("float32")
+        layers = self._holders(model)
+        found = variables_of(layers)
         self.trainable = frozenset(name for name, variable in found.items() if variable.trainable)
         self.variables: Arrays = {name: to_numpy(variable) for name, variable in found.items()}
         if seed is not None:
-            self.variables = probe_weights(self.variables, seed, _depthwise_kernels(layers))
+            self.variables = probe_weights(
+                self.variables, seed, _depthwise_kernels(layers), self.trainable
+            )
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
         """See `AnyOriginal`."""
         model = self.model("float64")
         layers = self._layers(model)
-        names = {id(layer): tuple(own_variables(path, layer)) for path, layer in layers.items()}
+        holders = self._holders(model)
+        by_path = names_by_layer(holders)
+        names = {id(layer): by_path[path] for path, layer in layers.items()}
         calls: list[Call] = []
 
         def see(tap: str, layer: Any, reads: tuple[Any, ...], value: Any) -> None:
@@ -76,7 +84,12 @@ class KerasModel:
 
         with watch(layers, see):
             output = to_numpy(_run(model, inputs))
-        return [*calls, Call(OUTPUT, (), (), output)]
+        if late := variables_of(self._holders(model)).keys() - self.variables.keys():
+            raise InputError(
+                f"the model makes {', '.join(sorted(late))} when it is first called: "
+                "call it once inside the function that builds it"
+            )
+        return [*calls, Call(OUTPUT, by_path[MODEL], (), output)]
 
     def runner(self, precision: str, inputs: Sequence[str]) -> "KerasRunner":
         """See `AnyOriginal`."""
@@ -86,7 +99,7 @@ class KerasModel:
     def trainer(self, precision: str) -> KerasTrainer:
         """See `AnyOriginal`."""
         model = self.model(precision)
-        return KerasTrainer(model, self._layers(model))
+        return KerasTrainer(model, self._holders(model))
 
     def model(self, precision: str) -> Any:
         """The model in a precision, with the weights that are compared; it is built once.
@@ -97,15 +110,19 @@ class KerasModel:
         if precision in self._models:
             return self._models[precision]
         model = self._made(precision)
-        layers = self._layers(model)
-        for path, layer in layers.items():
-            for name, variable in own_variables(path, layer).items():
-                if str(variable.dtype) != precision:
-                    raise InputError(
-                        f"variable {name!r} is {variable.dtype} in a model built for {precision}: "
-                        "build the model inside the function you give, and set no dtype there"
-                    )
-                variable.assign(self.variables[name])
+        holders = self._holders(model)
+        for name, variable in variables_of(holders).items():
+            dtype = self._keras.backend.standardize_dtype(variable.dtype)
+            if dtype != precision:
+                raise InputError(
+                    f"variable {name!r} is {dtype} in a model built for {precision}: build the "
+                    "model inside the function you give, and set no dtype there, or "
+                    "keras.config.floatx()"
+                )
+            if name not in self.variables:
+                raise InputError(f"the model has a variable {name!r} in {precision} alone")
+            variable.assign(self.variables[name])
+        for layer in holders.values():
             if hasattr(layer, "finalize_state"):  # a preprocessing layer takes its statistics over
                 layer.finalize_state()
         self._models[precision] = model
@@ -123,10 +140,18 @@ class KerasModel:
             config.set_floatx(before[0])
             config.set_dtype_policy(before[1])
 
+    def _holders(self, model: Any) -> dict[str, Any]:
+        """All that may have weights by path: the layers, and the model itself."""
+        return {**self._layers(model), MODEL: model}
+
     def _layers(self, model: Any) -> dict[str, Any]:
-        """The layers by path, and operations such as `x + y` by name; no inputs."""
-        layers = dict(named_layers(model))
-        known = {id(layer) for layer in layers.values()}
+        """The layers by their first path, and operations such as `x + y` by name; no inputs."""
+        layers: dict[str, Any] = {}
+        known = set[int]()
+        for path, layer in named_layers(model):
+            if id(layer) not in known:
+                layers[path] = layer
+                known.add(id(layer))
         operations = getattr(model, "operations", ())
         layers |= {op.name: op for op in operations if id(op) not in known}
         inputs = self._keras.layers.InputLayer

@@ -32,7 +32,8 @@ class KerasTrainer:
             tape.watch(x)
             output = self._model(x, training=True)
             loss = tf.reduce_sum(output * weights)
-        sources = [*(variable.value for variable in trained.values()), x]
+        # Keras' variables hold TensorFlow's; plain ones are such themselves.
+        sources = [*(v if isinstance(v, tf.Variable) else v.value for v in trained.values()), x]
         gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
         values = {n: to_numpy(v) for n, v in self._variables.items() if n not in trained}
         values |= {OUTPUT: to_numpy(output), LOSS: to_numpy(loss)}

@@ -10,7 +10,7 @@ Where a mistake outside of all modules makes the trail end, the next layer in or
 taken, and said so.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,13 +21,14 @@ from torch import Tensor, nn
 
 from verify.custom.fingerprint import Fingerprint, agree
 from verify.custom.layouts import ACTIVATIONS, Layout, fitting
+from verify.custom.loose_weights import Pair, pair_fitting, pair_named
 from verify.custom.original import OUTPUT, Call
 from verify.custom.torch_module import Place, path_of, watch
-from verify.custom.weights import Row, load, matches, own_state, possible_rows
+from verify.custom.weights import Row, load, matches, own_state, possible_rows, state_of
 from verify.runners.pytorch import REFUSALS
 
 # By which sign a counterpart was recognised.
-READS, COMPUTES = "what it reads", "what it computes"
+READS, COMPUTES, NAME = "what it reads", "what it computes", "its name"
 SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "your word"
 
 
@@ -36,6 +37,7 @@ class Match:
     """A module and its layer, by which sign, and the other layers that the sign fits as well.
 
     `reordered`: the module reads what the layer reads, with its numbers in another order.
+    `is_layer`: or else it is a tensor and a variable, which are no layer's.
     """
 
     place: str
@@ -43,6 +45,7 @@ class Match:
     sign: str
     others: tuple[str, ...] = ()
     reordered: bool = False
+    is_layer: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ class Matcher:
         self._tap_of = {place: tap for tap, place in given.places.items() if place}
         self._pending: dict[str, tuple[list[Fingerprint], Call | None]] = {}
         self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
+        self._single = list(given.rows)  # of weights that were paired one by one
         self.found = Found(list(given.rows))
         load(module, given.rows, variables)
+        self._fill_loose(own_variables_of(calls), state_of(module), pair_named, NAME)
 
     def before(
         self, place: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -110,6 +115,9 @@ class Matcher:
             call = self._layer(place, module, reads)
             if call is not None and path_of(place) not in self._filled:
                 self._fill(path_of(place), module, call, (args, kwargs))
+            elif call is None:
+                own = {f"{path_of(place)}.{n}": t for n, t in own_state(module).items()}
+                self._fill_loose(self._variables, own, pair_named, NAME)
         self._pending[place] = reads, call
 
     def after(self, place: str, module: nn.Module, output: Any) -> Tensor | None:
@@ -137,6 +145,32 @@ class Matcher:
                 if call is not None:
                     self._fill(path, module, call, None)
                     del self._left[call.tap]
+        self._fill_loose(self._variables, state_of(self._module), pair_fitting, SHAPES)
+
+    def _fill_loose(
+        self,
+        variables: Iterable[str],
+        tensors: Mapping[str, Tensor],
+        pair: Callable[[Mapping[str, Tensor], Mapping[str, np.ndarray]], Sequence[Pair]],
+        sign: str,
+    ) -> None:
+        """Pair variables and tensors that nothing has claimed, and load them."""
+        rows, given = self.found.rows, self._given
+        placed = {row.variable for row in rows}
+        filled = {row.key for row in rows}
+        left = [v for v in variables if v not in placed and not matches(v, given.without)]
+        empty = {
+            key: tensor
+            for key, tensor in tensors.items()
+            if key not in filled and not matches(key, given.port_only)
+        }
+        for found in pair(empty, {name: self._variables[name] for name in left}):
+            row = found.row
+            rows.append(row)
+            self._single.append(row)
+            load(self._module, [row], self._variables)
+            match = Match(row.key, row.variable, sign, found.others, is_layer=False)
+            self.found.matches.append(match)
 
     def _layer(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> Call | None:
         """The layer whose weights a module has to get, the surest sign first."""
@@ -152,7 +186,8 @@ class Matcher:
         possible = [
             call
             for call in self._left.values()
-            if call.tap not in self._given.modules
+            if call.tap != OUTPUT
+            and call.tap not in self._given.modules
             and self._open(call)
             and next(self._ways(path, module, call), None)
         ]
@@ -168,12 +203,12 @@ class Matcher:
 
     def _open(self, call: Call) -> list[str]:
         """The variables of a layer that still need a place in the port."""
-        named = {row.variable for row in self._given.rows}
+        named = {row.variable for row in self._single}
         without = self._given.without
         return [v for v in call.variables if v not in named and not matches(v, without)]
 
     def _ways(self, path: str, module: nn.Module, call: Call) -> Iterator[list[Row]]:
-        port_only = [*self._given.port_only, *(row.key for row in self._given.rows)]
+        port_only = [*self._given.port_only, *(row.key for row in self._single)]
         variables = {name: self._variables[name] for name in self._open(call)}
         return possible_rows(path, module, variables, port_only)
 
@@ -224,6 +259,11 @@ class Matcher:
             self.found.matches.append(Match(place, reading[0].tap, READS))
             return reading[0]
         return None
+
+
+def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:
+    """Of the model itself, and of no layer."""
+    return calls[-1].variables
 
 
 def follow(

@@ -64,7 +64,7 @@ def training_spec(
     weights = [draw.normal(0, 1, output_shape).astype(np.float32) for _ in range(batches)]
     inputs = [np.roll(batch, index, axis=1) for index in range(batches)]
     steps = [TrainingBatch(*pair) for pair in zip(inputs, weights, strict=True)]
-    variables = [row.variable for row in sides.rows]
+    variables = list(dict.fromkeys(row.variable for row in sides.rows))  # tied ones once
     moving = [name for name in variables if name not in sides.trainable]
     trained = [gradient_of(name) for name in variables if name in sides.trainable]
     return TrainingSpec(
