@@ -4,6 +4,7 @@ Each is imported, with all of its modules, in a fresh interpreter that refuses t
 What imports what inside functions is held by import-linter, in `make lint`.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,13 @@ def test_every_public_name_of_verify_is_there_and_told_to_type_checkers() -> Non
     assert set(verify.__all__) == set(verify._HOME)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         verify.nothing  # noqa: B018
+
+
+def test_no_page_and_no_example_imports_deeper_than_the_public_api() -> None:
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*")]
+    deeper = re.compile(r"(from|import) +verify\.\w")
+    assert len(pages) > 10
+    assert [str(page) for page in pages if page.is_file() and deeper.search(page.read_text())] == []
 
 
 @pytest.mark.parametrize("package", sorted({name.partition(".")[0] for name in MAY_IMPORT}))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from verify.specs.training_spec import TrainingBatch, TrainingSpec
     from verify.specs.trajectory_spec import TrajectorySpec
     from verify.tvn.certificate import write_certificate
+    from verify.tvn.determinism import be_deterministic
     from verify.tvn.levels import tvn_spec
     from verify.tvn.load import load_subject
     from verify.tvn.optimizers import OptimizerSpec
@@ -69,6 +70,7 @@ _MODULES = {
     "specs.training_spec": ("TrainingBatch", "TrainingSpec"),
     "specs.trajectory_spec": ("TrajectorySpec",),
     "tvn.certificate": ("write_certificate",),
+    "tvn.determinism": ("be_deterministic",),
     "tvn.levels": ("tvn_spec",),
     "tvn.load": ("load_subject",),
     "tvn.optimizers": ("OptimizerSpec",),
@@ -106,6 +108,7 @@ __all__ = [
     "TrajectoryReport",
     "TrajectorySpec",
     "ValueReport",
+    "be_deterministic",
     "compare_layers",
     "compare_on_noise",
     "compare_training",
