@@ -39,8 +39,8 @@ def test_gradients_are_derivatives_of_the_loss(loss: str, kept: np.ndarray | Non
         training = Training(original, loss)
         batch = Batch(video(original), LABELS[loss], kept, 0.7)
         step, values = training.capture(batch), original.values()
-        direction = {name: DRAW.normal(size=value.shape) for name, value in values.items()}
-        into_video = DRAW.normal(size=batch.video.shape)
+        direction = {name: np.random.normal(size=value.shape) for name, value in values.items()}
+        into_video = np.random.normal(size=batch.video.shape)
 
         def loss_at(way: float) -> float:
             original.load({name: v + way * direction[name] for name, v in values.items()})
@@ -91,7 +91,11 @@ def test_inference_has_nothing_to_train() -> None:
 @pytest.mark.parametrize("shape", [(3, 4, 5, 2), (2, 1, 1, 2), (1, 1, 1, 2)])
 def test_batch_norm_written_out_is_the_fused_one(shape: tuple[int, ...]) -> None:
     """Down to two elements, and one, which has no unbiased variance."""
-    x, gamma, beta = DRAW.normal(2, 3, shape), DRAW.normal(size=2), DRAW.normal(size=2)
+    x, gamma, beta = (
+        np.random.normal(2, 3, shape),
+        np.random.normal(size=2),
+        np.random.normal(size=2),
+    )
     written = normalize_batch(*(tf.constant(v, tf.float64) for v in (x, gamma, beta)))
     fused = normalize_batch(*(tf.constant(v, tf.float32) for v in (x, gamma, beta)))
     for found, truth in zip(fused, written, strict=True):
@@ -104,11 +108,11 @@ def test_batch_norm_written_out_is_the_fused_one(shape: tuple[int, ...]) -> None
 def test_average_pooling_written_out_has_its_own_gradient(
     size: int, kernel: int, stride: int
 ) -> None:
-    x = tf.Variable(DRAW.normal(size=(2, size, size + 1, 3)))
+    x = tf.Variable(np.random.normal(size=(2, size, size + 1, 3)))
     windows = {"kernel": (kernel, 3), "stride": (stride, 1)}
     with tf.GradientTape() as tape:
         y = average_pool(x, **windows)
-        weights = DRAW.normal(size=y.shape)
+        weights = np.random.normal(size=y.shape)
         loss = tf.reduce_sum(y * weights)
     kernels = tf.nn.avg_pool2d(x, (kernel, 3), (stride, 1), "SAME")
     np.testing.assert_allclose(y, kernels, rtol=1e-12, atol=1e-14)
