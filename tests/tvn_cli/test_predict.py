@@ -36,7 +36,9 @@ def run(red_or_blue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     loaded, folder = load_weights(red_or_blue), tmp_path_factory.mktemp("run")
     videos = VideoSet(folder, "csv", tuple(loaded.about["class_names"]), ())
     net, split = loaded.build(), Split((), (), "groups", 0, False, "")
-    run = Run.new(folder, Config(), videos, split, net, {})
+    run = Run.new(
+        folder, Config(), videos, split, net, {"weights": None, "verification": {"verified": True}}
+    )
     run.write()
     run.save_weights("last", net, {})
     return folder

@@ -143,7 +143,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, genotype_
     loaded = load_weights(write_red_or_blue(folder / "w.safetensors"))
     config, videos, net = Config(model="tvn1"), read_videos(folder / "data"), loaded.build()
     parts = split(videos, config.split, config.fold, config.seed)
-    run = Run.new(folder / "run", config, videos, parts, net, {"weights": None})
+    run = Run.new(
+        folder / "run",
+        config,
+        videos,
+        parts,
+        net,
+        {"weights": None, "verification": {"verified": True}},
+    )
     run.write()
     run.save_weights("last", net, {})
     return folder

@@ -99,7 +99,7 @@ def test_output_that_is_no_utf8_is_written_all_the_same(
 
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_ctrl_c_while_libraries_are_imported_is_one_line(verb: str, tmp_path: Path) -> None:
-    when = "absl" if verb in ("data",) else "numpy"
+    when = "absl" if verb in ("data", "finetune") else "numpy"
     command = [sys.executable, "-c", INTERRUPTED, when, *CALLS[verb].split()]
     assert_told(run(command, tmp_path), 128 + signal.SIGINT, "interrupted")
     assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import port
+import verify
 from tests.certificates import certify
 from tests.port.handmade import entries, metadata, write
 from tests.train.tiny import TINY, tiny_config
@@ -42,7 +43,8 @@ def _run_of(folder: Path, data: Path, weights: Path) -> Path:
     """A run whose last weights are these."""
     videos, config = read_videos(data), tiny_config(folder)
     parts = split(videos, config.split, config.fold, config.seed)
-    run = Run.new(folder / "run", config, videos, parts, NET, {"verification": {"verified": True}})
+    run = Run.new(folder / "run", config, videos, parts, NET,
+                  {"weights": None, "verification": {"verified": True}})  # fmt: skip
     run.write()
     weights.rename(run.weights("last"))
     return run.weights("last")
@@ -141,17 +143,15 @@ def test_a_certificate_of_another_net_is_none(
 def test_weights_that_change_while_they_are_verified_are_not_certified(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tvn_cli import verify
-
-    path, judge = tmp_path / "w.safetensors", verify._run
+    path, judge = tmp_path / "w.safetensors", verify.verify
     port.save_weights(path, TINY, STATE)
 
-    def judge_and_meddle(*given: Any) -> Any:
-        report = judge(*given)
+    def judge_and_meddle(*given: Any, **options: Any) -> Any:
+        report = judge(*given, **options)
         port.save_weights(path, TINY, STATE | {KEY: STATE[KEY] + 1})
         return report
 
-    monkeypatch.setattr(verify, "_run", judge_and_meddle)
+    monkeypatch.setattr("verify.diagnosis.verify.verify", judge_and_meddle)
     assert tvn(capsys, "verify", f"--weights={path}", "--level=inference").status == 0
     refused = tvn(capsys, "export", f"--weights={path}", f"--output={tmp_path / 'm.onnx'}")
     assert (refused.status, "another file" in refused.err) == (2, True)
