@@ -1,13 +1,15 @@
 """How much two names say that they mean the same: of a layer and of a module, of two tensors."""
 
 import re
-from collections.abc import Iterable
 
-WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+WORD = re.compile(r"[1-3]d(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def words(name: str) -> frozenset[str]:
-    """The words of a path such as `blocks.0.gate_proj` or `block_0/GateProj`, in lower case."""
+    """The words of a path such as `blocks.0.gate_proj` or `block_0/GateProj`, in lower case.
+
+    Figures are none: one side counts from 0, another from 1, a third has several counters.
+    """
     return frozenset(word.lower() for word in WORD.findall(name))
 
 
@@ -24,12 +26,18 @@ def likeness(name: str, other: str) -> float:
     return len(shared) + len(short) / 2
 
 
-def most_alike(name: str, others: Iterable[str]) -> list[str]:
-    """`others`, those most like `name` first; of equals the order stays."""
-    return sorted(others, key=lambda other: -likeness(name, other))
+def plain(name: str) -> str:
+    """The last part of a path, without marks and in lower case."""
+    base = name.replace("/", ".").rpartition(".")[2]
+    return "".join(letter for letter in base.lower() if letter.isalnum())
 
 
 def cross(pair: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Would two pairs of names be more alike, each of them, with their second names exchanged?"""
+    """Would the names of two pairs fit better, both of them, if their second names were exchanged?
+
+    In words, or in last parts that are equal, with figures too.
+    """
     (a, x), (b, y) = pair, other
+    if plain(a) == plain(y) and plain(b) == plain(x):
+        return plain(a) != plain(b)
     return likeness(a, y) > likeness(a, x) and likeness(b, x) > likeness(b, y)

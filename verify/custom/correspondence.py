@@ -1,28 +1,17 @@
-"""What corresponds to what: checked for completeness, settled where in doubt, and told."""
+"""What corresponds to what: checked for completeness, and told."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from port.errors import InputError
-from verify.custom.fingerprint import agree
-from verify.custom.matching import Found, Match
+from verify.custom.found import BY_NAME, Found, Match
 from verify.custom.original import OUTPUT, Call
-from verify.custom.torch_module import Place, to_original
-from verify.custom.weights import Row, load, matches, state_of
-from verify.runners.pytorch import REFUSALS
+from verify.custom.torch_module import Place
+from verify.custom.weights import Row, matches, state_of
 from verify.specs.about import Matching
-
-# Exchanges of equal-shaped layers that are tried, where the outputs do not agree.
-TRIES = 24
-AGREE = "the outputs agree in float64, so the weights are where they belong"
-CLEAR = "the outputs differ in float64; which layer has which weights is in no doubt"
-OPEN = "the outputs differ in float64, so it is open whether each layer has its own weights"
-SWAPPED = "the outputs agree in float64 once {} and {} are exchanged, which was done"
 
 
 @dataclass(frozen=True)
@@ -46,8 +35,8 @@ class Correspondence:
 
     @property
     def doubtful(self) -> list[Match]:
-        """Modules that other layers fit as well, by the same sign."""
-        return [match for match in self.found.matches if match.others]
+        """Modules that other layers fit as well, by the same sign, whose names say nothing."""
+        return [m for m in self.found.matches if m.others and m.sign != BY_NAME]
 
     def homeless(self, variables: Iterable[str]) -> list[str]:
         """The variables that are nowhere in the port."""
@@ -109,58 +98,6 @@ class Correspondence:
             only_in_port=self.empty(module) if self.rows else [],
             unplaced=[c.tap for c in self.calls if c.tap not in self.found.places],
         )
-
-
-def settle(
-    correspondence: Correspondence,
-    module: nn.Module,
-    variables: Mapping[str, np.ndarray],
-    run: Callable[[nn.Module], Tensor],
-) -> Correspondence:
-    """Let the outputs decide: does the port, with these weights, compute what the original does?
-
-    Where it does not, doubtful layers are exchanged with those that fit as well.
-
-    Args:
-        correspondence: what was found.
-        module: the port in float64; its weights are changed.
-        variables: the original's.
-        run: runs the port on the inputs that the original ran on.
-    """
-    truth, place = correspondence.calls[-1].value, correspondence.found.places[OUTPUT]
-
-    def agrees(rows: Sequence[Row]) -> bool:
-        load(module, rows, variables)
-        try:
-            with torch.no_grad():
-                return agree(to_original(run(module), place.layout), truth)
-        except REFUSALS:
-            return False
-
-    if agrees(correspondence.rows):
-        return replace(correspondence, settled=AGREE)
-    for match, other in _exchanges(correspondence)[:TRIES]:
-        found = exchanged(correspondence, match.tap, other)
-        if agrees(found.rows):
-            return replace(correspondence, found=found, settled=SWAPPED.format(match.tap, other))
-    return replace(correspondence, settled=OPEN if correspondence.doubtful else CLEAR)
-
-
-def exchanged(correspondence: Correspondence, tap: str, other: str) -> Found:
-    """With the counterparts of two layers exchanged."""
-    calls = {call.tap: call.variables for call in correspondence.calls}
-    # Without a layer of the name it is a variable that is exchanged.
-    pairs = list(zip(calls.get(tap, (tap,)), calls.get(other, (other,)), strict=True))
-    partner = dict(pairs) | {b: a for a, b in pairs}
-    found, places = correspondence.found, dict(correspondence.found.places)
-    if tap in places and other in places:
-        places[tap], places[other] = places[other], places[tap]
-    rows = [replace(row, variable=partner.get(row.variable, row.variable)) for row in found.rows]
-    return replace(found, rows=rows, places=places)
-
-
-def _exchanges(correspondence: Correspondence) -> list[tuple[Match, str]]:
-    return [(m, other) for m in correspondence.doubtful if m.tap for other in m.others]
 
 
 def _told(match: Match) -> str:

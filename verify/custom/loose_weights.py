@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from verify.custom.alike_names import likeness
+from verify.custom.alike_names import likeness, plain
 from verify.custom.layouts import Layout, fitting
 from verify.custom.weights import ANY, Row
 
@@ -45,7 +45,7 @@ class Pair:
 def pair_named(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:
     """The pairs of fitting shapes whose own names, behind their paths, are the same."""
     pairs = _paired(tensors, variables)
-    return [pair for pair in pairs if _plain(pair.row.key) == _plain(pair.row.variable)]
+    return [pair for pair in pairs if plain(pair.row.key) == plain(pair.row.variable)]
 
 
 def pair_fitting(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:
@@ -60,7 +60,7 @@ def _paired(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) 
             layout = next(fitting(LOOSE, value.shape, tuple(tensor.shape)), None)
             if layout is not None:
                 fits.append((key, name, layout))
-    fits.sort(key=lambda fit: (_plain(fit[0]) != _plain(fit[1]), -likeness(fit[0], fit[1])))
+    fits.sort(key=lambda fit: (plain(fit[0]) != plain(fit[1]), -likeness(fit[0], fit[1])))
     pairs: list[Pair] = []
     keys, names = set[str](), set[str]()
     for key, name, layout in fits:
@@ -72,9 +72,3 @@ def _paired(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) 
         alike = [n for n in rivals if likeness(key, n) >= likeness(key, name)]
         pairs.append(Pair(Row(name, key, layout), tuple(alike)))
     return pairs
-
-
-def _plain(name: str) -> str:
-    """The last part of a path, without marks and in lower case."""
-    base = name.replace("/", ".").rpartition(".")[2]
-    return "".join(letter for letter in base.lower() if letter.isalnum())

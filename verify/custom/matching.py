@@ -12,67 +12,33 @@ taken, and said so.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verify.custom.fingerprint import Fingerprint, agree
-from verify.custom.layouts import ACTIVATIONS, Layout, fitting
+from verify.custom.alike_names import likeness
+from verify.custom.fingerprint import Fingerprint
+from verify.custom.found import (
+    BY_NAME,
+    COMPUTES,
+    GIVEN,
+    NAME,
+    ORDER,
+    READS,
+    SHAPES,
+    VALUES,
+    Found,
+    Given,
+    Match,
+)
+from verify.custom.guess_layouts import fits, gives, layout_of, likely_layout
 from verify.custom.loose_weights import Pair, pair_fitting, pair_named
 from verify.custom.original import OUTPUT, Call
 from verify.custom.torch_module import Place, path_of, watch
 from verify.custom.weights import Row, load, matches, own_state, possible_rows, state_of
 from verify.runners.pytorch import REFUSALS
-
-# By which sign a counterpart was recognised.
-READS, COMPUTES, NAME = "what it reads", "what it computes", "its name"
-SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "your word"
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A module and its layer, by which sign, and the other layers that the sign fits as well.
-
-    `reordered`: the module reads what the layer reads, with its numbers in another order.
-    `is_layer`: or else it is a tensor and a variable, which are no layer's.
-    """
-
-    place: str
-    tap: str
-    sign: str
-    others: tuple[str, ...] = ()
-    reordered: bool = False
-    is_layer: bool = True
-
-
-@dataclass(frozen=True)
-class Given:
-    """What need not be found out.
-
-    `modules`: by a layer's tap, its module; `places`: by a tap, after which module's work it is
-    found, or None where it is not to be compared; `layouts` of taps; `rows`: of weights; `without`:
-    patterns of variables that the port has no place for; `port_only`: patterns of the port's
-    tensors that are no variable of the original.
-    """
-
-    modules: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, str | None] = field(default_factory=dict)
-    layouts: Mapping[str, Layout] = field(default_factory=dict)
-    rows: Sequence[Row] = ()
-    without: Sequence[str] = ()
-    port_only: Sequence[str] = ()
-
-
-@dataclass
-class Found:
-    """Rows of weights, places of taps, and how each counterpart was recognised."""
-
-    rows: list[Row]
-    places: dict[str, Place] = field(default_factory=dict)
-    matches: list[Match] = field(default_factory=list)
 
 
 class Matcher:
@@ -191,11 +157,19 @@ class Matcher:
             and self._open(call)
             and next(self._ways(path, module, call), None)
         ]
-        reading = [call for call in possible if _share(call.reads, reads)]
         if not possible:
             return None
-        first, *others = reading or possible
-        sign = READS if reading else ORDER if others else SHAPES
+        holding = [
+            call for call in possible if self._given.loaded and self._holds(path, module, call)
+        ]
+        reading = [call for call in holding or possible if _share(call.reads, reads)]
+        # Of equals the order stays.
+        like = sorted(reading or holding or possible, key=lambda call: -likeness(call.tap, path))
+        first, *others = like
+        named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
+        sign = READS if reading else VALUES if holding else ORDER if others else SHAPES
+        if reading and others and named:
+            sign = BY_NAME
         reordered = any(read.reorders(other) for read in first.reads for other in reads)
         names = tuple(call.tap for call in others)
         self.found.matches.append(Match(place, first.tap, sign, names, reordered))
@@ -212,6 +186,19 @@ class Matcher:
         variables = {name: self._variables[name] for name in self._open(call)}
         return possible_rows(path, module, variables, port_only)
 
+    def _holds(self, path: str, module: nn.Module, call: Call) -> bool:
+        """Are the layer's weights in the module already, in some layout?"""
+        own = {f"{path}.{name}" if path else name: t for name, t in own_state(module).items()}
+        return any(
+            all(
+                np.array_equal(
+                    own[row.key].numpy(), row.layout.to_port(self._variables[row.variable])
+                )
+                for row in way
+            )
+            for way in self._ways(path, module, call)
+        )
+
     def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
         """Load the layer's weights, of several possible layouts the one that gives its values."""
         ways = list(self._ways(path, module, call))
@@ -219,7 +206,7 @@ class Matcher:
         for way in ways if len(ways) > 1 and arguments else ():
             load(self._module, way, self._variables)
             output = module.forward(*arguments[0], **arguments[1])
-            if isinstance(output, Tensor) and _gives(output, call.value):
+            if isinstance(output, Tensor) and gives(output, call.value):
                 chosen = way
                 break
         load(self._module, chosen, self._variables)
@@ -239,7 +226,7 @@ class Matcher:
             if call.tap != OUTPUT and call.tap not in self._given.places
         ]
         alike = [call for call in calls if self._values[call.tap].matches(computed)]
-        same = [call for call in alike if _fits(call, output)]
+        same = [call for call in alike if fits(call.value, output)]
         same.sort(key=lambda call: not _share(call.reads, reads))  # the sort is stable
         if same:
             self.found.matches.append(Match(place, same[0].tap, COMPUTES))
@@ -250,7 +237,7 @@ class Matcher:
             call
             for call in calls
             if not call.variables and len(call.reads) == 1 and _share(call.reads, reads)
-            if _fits(call, output)
+            if fits(call.value, output)
         ]
         if len(reading) > 1:
             others = tuple(call.tap for call in reading)
@@ -282,34 +269,6 @@ def follow(
     matcher.fill_the_rest()
     matcher.found.places[OUTPUT] = Place("", given.layouts.get(OUTPUT, layout))
     return matcher.found
-
-
-def layout_of(value: np.ndarray, output: Tensor) -> Layout:
-    """In which layout the port's output is the original's value; the likeliest if in none."""
-    shape, array = tuple(output.shape), output.detach().numpy()
-    possible = list(fitting(ACTIVATIONS, value.shape, shape))
-    for layout in possible:
-        if agree(layout.to_original(array), value):
-            return layout
-    return possible[0] if possible else likely_layout(value.ndim, array.ndim)
-
-
-def likely_layout(rank: int, port_rank: int) -> Layout:
-    """Of arrays of so many axes; of ranks that never go together, none."""
-    for pattern in ACTIVATIONS:
-        left, right = pattern.split("->")
-        if "(" not in pattern and (len(left.split()), len(right.split())) == (rank, port_rank):
-            return Layout(pattern)
-    axes = " ".join(f"a{index}" for index in range(rank))
-    return Layout(f"{axes} -> {axes}")
-
-
-def _gives(output: Tensor, value: np.ndarray) -> bool:
-    return agree(layout_of(value, output).to_original(output.detach().numpy()), value)
-
-
-def _fits(call: Call, output: Tensor) -> bool:
-    return any(fitting(ACTIVATIONS, call.value.shape, tuple(output.shape)))
 
 
 def _share(reads: Sequence[Fingerprint], others: Sequence[Fingerprint]) -> bool:

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
-from verify.custom.correspondence import Correspondence, settle
+from verify.custom.correspondence import Correspondence
 from verify.custom.diagnose_training import diagnose_own_training
+from verify.custom.found import Given
+from verify.custom.guess_layouts import likely_layout
 from verify.custom.layouts import Layout
-from verify.custom.matching import Given, follow, likely_layout
+from verify.custom.matching import follow
 from verify.custom.original import OUTPUT, AnyOriginal, Call
+from verify.custom.settle import settle
 from verify.custom.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.training_sides import Sides, training_spec
 from verify.custom.weights import differing, load, rows_of_table
@@ -79,6 +82,7 @@ def port_spec(
     calls = original.calls(inputs)
     table, converted = _split(weights)
     given = _given(calls, original.variables, module, layers, table, taps, without, port_only)
+    given = replace(given, loaded=loaded)
     run = partial(_run, forward, {n: layouts[n].to_port(a) for n, a in inputs.items()})
     followed = copy.deepcopy(module).double()
     found = follow(followed, calls, original.variables, given, run)

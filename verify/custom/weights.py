@@ -123,6 +123,15 @@ def _patterns(module: nn.Module, name: str) -> tuple[str, ...]:
     return ANY
 
 
+def possible_layouts(
+    module: nn.Module, key: str, shape: tuple[int, ...], besides: tuple[str, ...] = ()
+) -> Iterator[Layout]:
+    """In which layouts a variable of `shape` can be a tensor of the port's, the likeliest first."""
+    path, _, name = key.rpartition(".")
+    patterns = _patterns(module.get_submodule(path), name)
+    return fitting((*patterns, *besides), shape, tuple(state_of(module)[key].shape))
+
+
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Does one of the patterns, with `*` for any text, match the name?"""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
@@ -145,10 +154,8 @@ def rows_of_table(
             raise InputError(f"weights: the original has no variable {variable!r}")
         if key not in state:
             raise InputError(f"weights: the port has no tensor {key!r} (for {variable!r})")
-        path, _, name = key.rpartition(".")
-        patterns = _patterns(module.get_submodule(path), name)
         shapes = variables[variable].shape, tuple(state[key].shape)
-        layouts = [Layout.parse(text)] if text else list(fitting(patterns, *shapes))
+        layouts = [Layout.parse(text)] if text else list(possible_layouts(module, key, shapes[0]))
         if not layouts or layouts[0].to_port(np.empty(shapes[0], np.bool_)).shape != shapes[1]:
             raise InputError(
                 f"weights: {variable!r} {shapes[0]} does not fit {key!r} {shapes[1]}; give "
