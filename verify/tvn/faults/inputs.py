@@ -62,6 +62,11 @@ def _resizes(site: Site) -> bool:
     return isinstance(site.module, InputStream) and site.module.size is not None
 
 
+def _has_sides(site: Site) -> bool:
+    """Resized to one pixel a frame has none: that is the mean of its middle, either way round."""
+    return isinstance(site.module, InputStream) and site.module.size != 1
+
+
 def _fault(name: str, change: Callable[[Tensor], Tensor], applies: Applies = STREAM) -> Fault:
     return Fault(name, applies, behaves(_fed(change)))
 
@@ -78,8 +83,8 @@ FAULTS = (
     _fault("frames and clips swapped", _frames_and_clips),
     _fault("height and width swapped", lambda clip: clip.transpose(3, 4).reshape(clip.shape)),
     _fault("frames reversed", lambda clip: clip.flip(2)),
-    _fault("frames mirrored", lambda clip: clip.flip(4)),
-    _fault("frames upside down", lambda clip: clip.flip(3)),
+    _fault("frames mirrored", lambda clip: clip.flip(4), _has_sides),
+    _fault("frames upside down", lambda clip: clip.flip(3), _has_sides),
     Fault("last frames for first", STREAM, behaves(_last_frames)),
     Fault("resized to the nearest pixel", _resizes, behaves(_resized(mode="nearest"))),
     Fault(
