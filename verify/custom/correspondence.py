@@ -96,7 +96,12 @@ class Correspondence:
             settled=self.settled,
             only_in_original=self.homeless(variables) if self.rows else [],
             only_in_port=self.empty(module) if self.rows else [],
-            unplaced=[c.tap for c in self.calls if c.tap not in self.found.places],
+            unplaced=[
+                call.tap
+                for call in self.calls
+                if call.tap not in self.found.places and call.tap not in self.found.not_compared
+            ],
+            not_compared=self.found.not_compared,
         )
 
 

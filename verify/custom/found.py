@@ -51,8 +51,14 @@ class Given:
 
 @dataclass
 class Found:
-    """Rows of weights, places of taps, and how each counterpart was recognised."""
+    """Rows of weights, places of taps, and how each counterpart was recognised.
+
+    `not_compared`: by a tap without a certain place why; `unfit`: modules whose output has not
+    the shape of their layer's.
+    """
 
     rows: list[Row]
     places: dict[str, Place] = field(default_factory=dict)
     matches: list[Match] = field(default_factory=list)
+    not_compared: dict[str, str] = field(default_factory=dict)
+    unfit: list[str] = field(default_factory=list)

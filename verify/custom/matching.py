@@ -11,7 +11,6 @@ taken, and said so.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -33,12 +32,11 @@ from verify.custom.found import (
     Given,
     Match,
 )
-from verify.custom.guess_layouts import fits, gives, layout_of, likely_layout
+from verify.custom.guess_layouts import fits, gives, layout_of
 from verify.custom.loose_weights import Pair, pair_fitting, pair_named
 from verify.custom.original import OUTPUT, Call
-from verify.custom.torch_module import Place, path_of, watch
+from verify.custom.torch_module import Place, is_torchs_own, path_of
 from verify.custom.weights import Row, load, matches, own_state, possible_rows, state_of
-from verify.runners.pytorch import REFUSALS
 
 
 class Matcher:
@@ -49,6 +47,7 @@ class Matcher:
         calls: the original's layers at work.
         variables: the original's.
         given: what need not be found out.
+        goes_on: what is not of its layer's shape is handed on as it is, not as the layer has it.
     """
 
     def __init__(
@@ -57,7 +56,10 @@ class Matcher:
         calls: Sequence[Call],
         variables: Mapping[str, np.ndarray],
         given: Given,
+        goes_on: bool,
     ) -> None:
+        self._goes_on = goes_on
+        self._hold_others = set[str]()  # places inside which another module has worked
         self._module, self._variables, self._given = module, variables, given
         self._left = {call.tap: call for call in calls}
         self._values = {call.tap: Fingerprint.of(call.value) for call in calls}
@@ -84,6 +86,7 @@ class Matcher:
             elif call is None:
                 own = {f"{path_of(place)}.{n}": t for n, t in own_state(module).items()}
                 self._fill_loose(self._variables, own, pair_named, NAME)
+        self._hold_others |= self._pending.keys()
         self._pending[place] = reads, call
 
     def after(self, place: str, module: nn.Module, output: Any) -> Tensor | None:
@@ -91,8 +94,10 @@ class Matcher:
         reads, call = self._pending.pop(place)
         if not isinstance(output, Tensor) or not output.is_floating_point():
             if call is not None:  # of several outputs none is compared by itself
-                del self._left[call.tap]
+                self._left.pop(call.tap, None)
             return None
+        if call is not None:
+            call = self._surely(place, module, call, output)
         if call is None:
             call = self._without_weights(place, module, reads, output)
         if call is None:
@@ -101,7 +106,33 @@ class Matcher:
         layout = self._given.layouts.get(call.tap) or layout_of(call.value, output)
         if self._given.places.get(call.tap, place) is not None:
             self.found.places[call.tap] = Place(place, layout)
+        if not fits(call.value, output) and call.tap not in self._given.layouts:
+            self.found.unfit.append(place)
+            if self._goes_on:
+                return None
         return torch.from_numpy(layout.to_port(call.value))
+
+    def _surely(self, place: str, module: nn.Module, call: Call, output: Tensor) -> Call | None:
+        """The layer whose weights a module has, if its output is that layer's, or may be.
+
+        It is not where a module inside has put it out, where the module computes what another
+        layer does (it fuses two), and where it holds others and has a parameter besides.
+        """
+        if call.tap not in self._left:
+            return None
+        if gives(output, call.value):
+            return call
+        computed = Fingerprint.of(output.numpy())
+        is_another = any(
+            value.matches(computed) and fits(self._left[tap].value, output)
+            for tap, value in self._values.items()
+            if tap in self._left and tap != OUTPUT
+        )
+        holds_others = place in self._hold_others and not is_torchs_own(module)
+        if is_another or holds_others:
+            del self._left[call.tap]
+            return None
+        return call
 
     def fill_the_rest(self) -> None:
         """Modules that did not work themselves, their weights being used by others."""
@@ -251,24 +282,6 @@ class Matcher:
 def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:
     """Of the model itself, and of no layer."""
     return calls[-1].variables
-
-
-def follow(
-    module: nn.Module,
-    calls: Sequence[Call],
-    variables: Mapping[str, np.ndarray],
-    given: Given,
-    run: Callable[[nn.Module], Tensor],
-) -> Found:
-    """Match `module` with what the original did; `run` runs it on the same inputs."""
-    matcher = Matcher(module, calls, variables, given)
-    layout = likely_layout(calls[-1].value.ndim, calls[-1].value.ndim)
-    # A wrong port may not get to its end; what it did until then is matched.
-    with watch(module, matcher.after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
-        layout = layout_of(calls[-1].value, run(module))
-    matcher.fill_the_rest()
-    matcher.found.places[OUTPUT] = Place("", given.layouts.get(OUTPUT, layout))
-    return matcher.found
 
 
 def _share(reads: Sequence[Fingerprint], others: Sequence[Fingerprint]) -> bool:

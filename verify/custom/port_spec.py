@@ -10,15 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
+from verify.custom.confirm import confirm, larger
 from verify.custom.correspondence import Correspondence
 from verify.custom.diagnose_training import diagnose_own_training
+from verify.custom.fingerprint import agree
+from verify.custom.follow import follow
 from verify.custom.found import Given
 from verify.custom.guess_layouts import likely_layout
 from verify.custom.layouts import Layout
-from verify.custom.matching import follow
 from verify.custom.original import OUTPUT, AnyOriginal, Call
 from verify.custom.settle import settle
-from verify.custom.torch_module import Forward, ModulePort, forward, path_of
+from verify.custom.torch_module import Forward, ModulePort, forward, path_of, to_original
 from verify.custom.training_sides import Sides, training_spec
 from verify.custom.weights import differing, load, rows_of_table
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
@@ -95,6 +97,12 @@ def port_spec(
         if not loaded:
             correspondence = settle(correspondence, followed, original.variables, run)
             load(module, correspondence.rows, original.variables)
+    correspondence = confirm(
+        correspondence,
+        copy.deepcopy(module).double(),
+        run,
+        partial(_agrees_again, original, module, correspondence, layouts, forward, inputs),
+    )
     other = differing(module, correspondence.rows, original.variables)
     sides = Sides(
         original.trainer,
@@ -125,6 +133,24 @@ def port_spec(
         training=training,
         levels={"inference": judge_no_more, "training": partial(_judges, name, training)},
         explain_training=partial(_explain_training, training),
+    )
+
+
+def _agrees_again(
+    original: AnyOriginal,
+    module: nn.Module,
+    correspondence: Correspondence,
+    layouts: Mapping[str, Layout],
+    forward: Forward,
+    inputs: Mapping[str, np.ndarray],
+) -> bool:
+    """Do the outputs agree on larger numbers, too?"""
+    others = larger(inputs)
+    in_port = {name: layouts[name].to_port(array) for name, array in others.items()}
+    with torch.no_grad():
+        output = _run(forward, in_port, copy.deepcopy(module).double())
+    return agree(
+        to_original(output, correspondence.places[OUTPUT].layout), original.calls(others)[-1].value
     )
 
 

@@ -30,6 +30,8 @@ def summarise(about: About) -> Iterator[str]:
     yield from about.notes or ()
     if about.stopped:
         yield f"the port was stopped by {about.stopped['by']}"
+    for tap, why in matching.not_compared.items():
+        yield f"not compared by itself: {tap}: {why}"
     if matching.unplaced:
         yield f"no tap of their own: {', '.join(matching.unplaced)}"
 

@@ -185,3 +185,9 @@ def to_original(tensor: Tensor, layout: Layout) -> np.ndarray:
         return layout.to_original(array)
     except InputError:
         return array.copy()
+
+
+def is_torchs_own(module: nn.Module) -> bool:
+    """Is it a layer of torch's, or one that is derived from such?"""
+    kinds = [kind.__module__ for kind in type(module).__mro__ if kind is not nn.Module]
+    return any(k.startswith("torch.nn.modules.") and "container" not in k for k in kinds)

@@ -22,6 +22,7 @@ class Matching:
         only_in_original: variables without a counterpart.
         only_in_port: the port's tensors without one.
         unplaced: taps that the port has no module for; they are judged with the next tap.
+        not_compared: by taps whose place in the port is not certain, why.
     """
 
     weights: Mapping[str, str]
@@ -33,6 +34,7 @@ class Matching:
     only_in_original: Sequence[str] = ()
     only_in_port: Sequence[str] = ()
     unplaced: Sequence[str] = ()
+    not_compared: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -46,6 +48,7 @@ class Matching:
             "not in the port": list(self.only_in_original),
             "only in the port": list(self.only_in_port),
             "judged with the next tap": list(self.unplaced),
+            "not compared": dict(self.not_compared),
         }
 
 
