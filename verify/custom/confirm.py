@@ -1,6 +1,6 @@
 """Which taps both sides surely have in common: where the outputs agree, only those that do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ def confirm(
     module: nn.Module,
     run: Callable[[nn.Module], Tensor],
     agrees_again: Callable[[], bool],
+    said: Collection[str] = (),
 ) -> Correspondence:
     """Take no tap for granted whose module computes something else in a port that is right.
 
@@ -32,10 +33,11 @@ def confirm(
         run: runs it on the inputs that the original ran on.
         agrees_again: whether the outputs agree on other inputs as well. Else a mistake that
             these inputs hide would be waived.
+        said: taps whose places are the user's word; they stay.
     """
     truths = {call.tap: call.value for call in correspondence.calls}
     places = correspondence.places
-    taps = {place.module: tap for tap, place in places.items() if tap != OUTPUT}
+    taps = {place.module: tap for tap, place in places.items() if tap not in (OUTPUT, *said)}
     reasons = dict.fromkeys(taps.values(), "its module does not work")
 
     def see(place: str, _: nn.Module, output: Any) -> None:

@@ -48,6 +48,7 @@ def _followed(
     # A wrong port may not get to its end; what it did until then is matched.
     with watch(module, matcher.after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
         output = run(module)
+        matcher.found.finished = True
         layout, agrees = layout_of(calls[-1].value, output), gives(output, calls[-1].value)
     matcher.fill_the_rest()
     matcher.found.places[OUTPUT] = Place("", given.layouts.get(OUTPUT, layout))

@@ -37,7 +37,8 @@ class Given:
     `modules`: by a layer's tap, its module; `places`: by a tap, after which module's work it is
     found, or None where it is not to be compared; `layouts` of taps; `rows`: of weights; `without`:
     patterns of variables that the port has no place for; `port_only`: patterns of the port's
-    tensors that are no variable of the original; `loaded`: the port's weights are in it already.
+    tensors that are no variable of the original; `loaded`: the port's weights are in it already;
+    `converted`: so they are, and need not be the original's, number by number.
     """
 
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Given:
     without: Sequence[str] = ()
     port_only: Sequence[str] = ()
     loaded: bool = False
+    converted: bool = False
 
 
 @dataclass
@@ -62,3 +64,4 @@ class Found:
     matches: list[Match] = field(default_factory=list)
     not_compared: dict[str, str] = field(default_factory=dict)
     unfit: list[str] = field(default_factory=list)
+    finished: bool = False  # the port got to its end

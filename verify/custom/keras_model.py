@@ -211,12 +211,23 @@ class KerasRunner:
 
 def _run(model: Any, given: Mapping[str, np.ndarray]) -> Any:
     """The model's output for its inputs, in their order."""
-    arrays = [a.astype(model.compute_dtype) if a.dtype.kind == "f" else a for a in given.values()]
+    dtype = model.compute_dtype
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in _in_order(model, given)]
     with whole_constants():
         output = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
     if not is_float(output):
         raise InputError("the model returns more than one tensor; build one that returns one")
     return output
+
+
+def _in_order(model: Any, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The inputs as the model takes them: by name if it has names for several, or as they come."""
+    names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+    if len(given) == 1 or not names or not set(given) & set(names):
+        return list(given.values())
+    if set(given) != set(names):
+        raise InputError(f"inputs: the original's are {', '.join(names)}, given {', '.join(given)}")
+    return [given[name] for name in names]
 
 
 def _rebuilt(model: Any) -> Any:

@@ -61,7 +61,8 @@ class Matcher:
         self._goes_on = goes_on
         self._hold_others = set[str]()  # places inside which another module has worked
         self._module, self._variables, self._given = module, variables, given
-        self._left = {call.tap: call for call in calls}
+        self._calls = {call.tap: call for call in calls}
+        self._left = dict(self._calls)
         self._values = {call.tap: Fingerprint.of(call.value) for call in calls}
         self._layer_of = {path: tap for tap, path in given.modules.items()}
         self._tap_of = {place: tap for tap, place in given.places.items() if place}
@@ -96,13 +97,18 @@ class Matcher:
             if call is not None:  # of several outputs none is compared by itself
                 self._left.pop(call.tap, None)
             return None
-        if call is not None:
+        if (said := self._tap_of.get(place)) is not None:
+            self._left.pop(call.tap if call else said, None)
+            call = self._calls[said]
+        elif call is not None:
             call = self._surely(place, module, call, output)
         if call is None:
             call = self._without_weights(place, module, reads, output)
         if call is None:
             return None
-        del self._left[call.tap]
+        self._left.pop(call.tap, None)
+        if (self._given.places.get(call.tap) or place) != place:
+            return None  # it is found elsewhere
         layout = self._given.layouts.get(call.tap) or layout_of(call.value, output)
         if self._given.places.get(call.tap, place) is not None:
             self.found.places[call.tap] = Place(place, layout)
@@ -153,6 +159,8 @@ class Matcher:
     ) -> None:
         """Pair variables and tensors that nothing has claimed, and load them."""
         rows, given = self.found.rows, self._given
+        if given.converted:
+            return
         placed = {row.variable for row in rows}
         filled = {row.key for row in rows}
         left = [v for v in variables if v not in placed and not matches(v, given.without)]
@@ -232,6 +240,9 @@ class Matcher:
 
     def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
         """Load the layer's weights, of several possible layouts the one that gives its values."""
+        self._filled[path] = call.variables
+        if self._given.converted:
+            return
         ways = list(self._ways(path, module, call))
         chosen = ways[0] if ways else []
         for way in ways if len(ways) > 1 and arguments else ():
@@ -242,14 +253,11 @@ class Matcher:
                 break
         load(self._module, chosen, self._variables)
         self.found.rows += chosen
-        self._filled[path] = call.variables
 
     def _without_weights(
         self, place: str, module: nn.Module, reads: Sequence[Fingerprint], output: Tensor
     ) -> Call | None:
         """The tap of what a module computes: the same numbers, or else read from the same."""
-        if place in self._tap_of:
-            return self._left.get(self._tap_of[place])
         computed = Fingerprint.of(output.numpy())
         calls = [
             call

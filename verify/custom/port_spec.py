@@ -19,6 +19,7 @@ from verify.custom.found import Given
 from verify.custom.guess_layouts import likely_layout
 from verify.custom.layouts import Layout
 from verify.custom.original import OUTPUT, AnyOriginal, Call
+from verify.custom.said import load_converted, refuse_idle, refuse_unused
 from verify.custom.settle import settle
 from verify.custom.torch_module import Forward, ModulePort, forward, path_of, to_original
 from verify.custom.training_sides import Sides, training_spec
@@ -80,17 +81,25 @@ def port_spec(
         inputs = {"input": inputs}
     layouts = {n: likely_layout(a.ndim, a.ndim) for n, a in inputs.items()}
     layouts |= {n: Layout.parse(text) for n, text in (input_layouts or {}).items()}
+    if unknown := layouts.keys() - inputs.keys():
+        raise InputError(f"input_layouts: there is no input {', '.join(map(repr, unknown))}")
     module = copy.deepcopy(port).eval()
-    calls = original.calls(inputs)
     table, converted = _split(weights)
+    if converted is not None:
+        if loaded:
+            raise InputError("loaded: the weights of your function would replace what is loaded")
+        load_converted(module, converted(original.variables))
+    refuse_idle("without", without, original.variables)
+    refuse_idle("port_only", port_only, module.state_dict())
+    calls = original.calls(inputs)
     given = _given(calls, original.variables, module, layers, table, taps, without, port_only)
-    given = replace(given, loaded=loaded)
+    given = replace(given, loaded=loaded, converted=converted is not None)
     run = partial(_run, forward, {n: layouts[n].to_port(a) for n, a in inputs.items()})
     followed = copy.deepcopy(module).double()
     found = follow(followed, calls, original.variables, given, run)
     correspondence = Correspondence(found, calls)
+    refuse_unused(given, found, calls)
     if converted is not None:
-        module.load_state_dict(dict(converted(original.variables)))
         correspondence = Correspondence(replace(found, rows=[]), calls, BY_FUNCTION)
     else:
         correspondence.refuse_leftovers(module, original.variables, without, port_only)
@@ -102,6 +111,7 @@ def port_spec(
         copy.deepcopy(module).double(),
         run,
         partial(_agrees_again, original, module, correspondence, layouts, forward, inputs),
+        [tap for tap, place in given.places.items() if place],
     )
     other = differing(module, correspondence.rows, original.variables)
     sides = Sides(
@@ -207,6 +217,8 @@ def _given(
         tap = f"{layer}/linear" if f"{layer}/linear" in by_tap else layer
         if tap not in by_tap:
             raise InputError(f"layers: the original has no layer {layer!r}")
+        if not by_tap[tap].variables:
+            raise InputError(f"layers: {layer!r} has no weights; where it works is said in `taps`")
         if path not in paths:
             raise InputError(f"layers: the port has no module {path!r} (for {layer!r})")
         modules[tap] = path
