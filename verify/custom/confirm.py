@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from verify.custom.correspondence import Correspondence
 from verify.custom.fingerprint import agree
 from verify.custom.original import OUTPUT
+from verify.custom.outputs import first_tensor
 from verify.custom.torch_module import to_original, watch
 from verify.runners.pytorch import REFUSALS
 
@@ -41,9 +42,9 @@ def confirm(
     reasons = dict.fromkeys(taps.values(), "its module does not work")
 
     def see(place: str, _: nn.Module, output: Any) -> None:
-        tap = taps.get(place)
-        if tap is not None and isinstance(output, Tensor):
-            why = _why_not(place, to_original(output, places[tap].layout), truths[tap])
+        tap, tensor = taps.get(place), first_tensor(output)
+        if tap is not None and tensor is not None:
+            why = _why_not(place, to_original(tensor, places[tap].layout), truths[tap])
             reasons.pop(tap)
             reasons.update({tap: why} if why else {})
 

@@ -1,16 +1,17 @@
 """What corresponds to what: checked for completeness, and told."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import nn
 
 from port.errors import InputError
 from verify.custom.found import BY_NAME, Found, Match
 from verify.custom.original import OUTPUT, Call
 from verify.custom.torch_module import Place
-from verify.custom.weights import Row, matches, state_of
+from verify.custom.weights import Row, empty, homeless, matches
 from verify.specs.about import Matching
 
 
@@ -38,20 +39,10 @@ class Correspondence:
         """Modules that other layers fit as well, by the same sign, whose names say nothing."""
         return [m for m in self.found.matches if m.others and m.sign != BY_NAME]
 
-    def homeless(self, variables: Iterable[str]) -> list[str]:
-        """The variables that are nowhere in the port."""
-        placed = {row.variable for row in self.rows}
-        return [variable for variable in variables if variable not in placed]
-
-    def empty(self, module: nn.Module) -> list[str]:
-        """The port's tensors that are no variable's."""
-        filled = {row.key for row in self.rows}
-        return [key for key in state_of(module) if key not in filled]
-
     def refuse_leftovers(
         self,
         module: nn.Module,
-        variables: Iterable[str],
+        variables: Mapping[str, np.ndarray],
         without: Sequence[str],
         port_only: Sequence[str],
     ) -> None:
@@ -60,13 +51,13 @@ class Correspondence:
         Raises:
             InputError: it lists them all.
         """
-        homeless = [v for v in self.homeless(variables) if not matches(v, without)]
-        empty = [key for key in self.empty(module) if not matches(key, port_only)]
-        if homeless or empty:
+        left = [v for v in homeless(self.rows, variables) if not matches(v, without)]
+        unfilled = [key for key in empty(self.rows, module) if not matches(key, port_only)]
+        if left or unfilled:
             raise InputError(
                 "weights: without a counterpart are "
-                f"the original's {', '.join(homeless) or '(none)'}; "
-                f"the port's {', '.join(empty) or '(none)'}. "
+                f"the original's {', '.join(left) or '(none)'}; "
+                f"the port's {', '.join(unfilled) or '(none)'}. "
                 "Name them in `weights` or `layers`, or in `without` and `port_only`"
             )
 
@@ -85,17 +76,17 @@ class Correspondence:
             by_tap[tap] = (*by_tap.get(tap, ()), variable)
         return by_tap
 
-    def summarise(self, module: nn.Module, variables: Iterable[str]) -> Matching:
+    def summarise(self, module: nn.Module, variables: Mapping[str, np.ndarray]) -> Matching:
         """For the report: all of it, to be reviewed."""
         return Matching(
-            weights={row.variable: f"{row.key} ({row.layout})" for row in self.rows},
+            weights={row.source: f"{row.target} ({row.layout})" for row in self.rows},
             taps={tap: f"{p.module or 'the port'} ({p.layout})" for tap, p in self.places.items()},
             recognised_by=Counter(match.sign for match in self.found.matches if match.tap),
             ambiguous=[_told(match) for match in self.doubtful],
             reordered=[match.place for match in self.found.matches if match.reordered],
             settled=self.settled,
-            only_in_original=self.homeless(variables) if self.rows else [],
-            only_in_port=self.empty(module) if self.rows else [],
+            only_in_original=homeless(self.rows, variables) if self.rows else [],
+            only_in_port=empty(self.rows, module) if self.rows else [],
             unplaced=[
                 call.tap
                 for call in self.calls

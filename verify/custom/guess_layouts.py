@@ -29,6 +29,8 @@ def likely_layout(rank: int, port_rank: int) -> Layout:
 
 def gives(output: Tensor, value: np.ndarray) -> bool:
     """Is the port's output the original's value, in some layout?"""
+    if not fits(value, output):
+        return False
     return agree(layout_of(value, output).to_original(output.detach().numpy()), value)
 
 

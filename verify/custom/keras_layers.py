@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from verify.custom.keras_recurrent import is_loop, is_recurrent, run_whole
+from verify.custom.original import RETURNED
+
 # Is told of a layer at work: its tap, the layer, what it read and what it computed. What it
 # returns, if anything, goes on instead.
 See = Callable[[str, Any, tuple[Any, ...], Any], Any]
@@ -16,21 +19,24 @@ def named_layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every layer inside `model` by its path, containers after what they hold.
 
     Of layers of one name in one container, which subclassed models may have, the second is
-    `name~2`. One that several containers hold comes under each of its paths.
+    `name~2`. One that several containers hold comes under each of its paths. The cells of a
+    recurrent layer are a part of it.
     """
     layers = model._flatten_layers(include_self=False, recursive=False)
     for name, layer in _told_apart((layer.name, layer) for layer in layers):
         path = f"{prefix}{name}"
-        yield from named_layers(layer, f"{path}/")
+        if not is_loop(layer):
+            yield from named_layers(layer, f"{path}/")
         yield path, layer
 
 
 def own_variables(path: str, layer: Any) -> dict[str, Any]:
     """The floating-point variables of a layer that no layer inside it has, by name.
 
-    Of the model itself, whose path is empty, they have no prefix. A plain `tf.Variable` counts too,
-    though Keras does not know of it.
+    Of the model itself, whose path is empty, they have no prefix. Those of a recurrent layer's
+    cells are its own. A plain `tf.Variable` counts too, though Keras does not know of it.
     """
+    parts = dict(named_layers(layer, f"{path}/")) if is_loop(layer) else {}
     inside = {
         id(variable)
         for sublayer in getattr(layer, "_layers", ())
@@ -40,7 +46,9 @@ def own_variables(path: str, layer: Any) -> dict[str, Any]:
     met = {id(v): v for v in (*getattr(layer, "variables", ()), *_plain(layer))}
     own = [v for key, v in met.items() if key not in inside and "float" in str(v.dtype)]
     names = ((v.name.removesuffix(":0"), v) for v in own)
-    return {f"{prefix}{name}": variable for name, variable in _told_apart(names)}
+    return variables_of(parts) | {
+        f"{prefix}{name}": variable for name, variable in _told_apart(names)
+    }
 
 
 def _plain(layer: Any) -> Iterator[Any]:
@@ -90,7 +98,8 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
     """Call `see` whenever one of `layers` has worked.
 
     An activation inside a layer with a kernel counts as a layer of its own: what it reads is the
-    tap `name/linear`, what it computes is `name`.
+    tap `name/linear`, what it computes is `name`. The tap of a recurrent layer is its sequence; if
+    it returns the last step alone, or directions merged, that is `name/returned`.
     """
     calls: Counter[str] = Counter()
     changed: list[tuple[Any, str]] = []
@@ -106,7 +115,9 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             calls[name] += 1
             tap = name if calls[name] == 1 else f"{name}#{calls[name]}"
-            read = [(layer, args)]
+            read = [(layer, (*args, *kwargs.values()))]
+            if is_recurrent(layer):
+                return recurrent(tap, layer, call, args, kwargs)
 
             def activate(x: Any) -> Any:
                 x = _instead(see(f"{tap}/linear", layer, args, x), x)
@@ -119,6 +130,19 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
             return _instead(see(tap, *read[0], value), value)
 
         return wrapper
+
+    def recurrent(
+        tap: str, layer: Any, call: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        sequence, states, returned = run_whole(layer, call, args, kwargs)
+        sequence = _instead(see(tap, layer, (*args, *kwargs.values()), sequence), sequence)
+        value = sequence
+        if returned is not None:
+            value = returned(sequence)
+            value = _instead(see(f"{tap}{RETURNED}", returned, (sequence,), value), value)
+        if isinstance(value, tuple):
+            return (*value, *states)
+        return (value, *states) if states else value
 
     restore = [(layer, _fused_activation(layer)) for layer in layers.values()]
     for name, layer in layers.items():
@@ -147,17 +171,22 @@ def _instead(replacement: Any, value: Any) -> Any:
 
 
 def flat(values: Any) -> Iterator[Any]:
-    """The tensors in nested tuples and lists."""
+    """The tensors of numbers in nested tuples and lists."""
     if isinstance(values, tuple | list):
         for value in values:
             yield from flat(value)
-    elif is_float(values):
+    elif is_float(values) or is_whole_numbers(values):
         yield values
 
 
 def is_float(value: Any) -> bool:
     """Is it a tensor of floating-point numbers that has values, not one of a graph?"""
     return "float" in str(getattr(value, "dtype", "")) and hasattr(value, "numpy")
+
+
+def is_whole_numbers(value: Any) -> bool:
+    """Is it such a tensor of integers, as tokens are?"""
+    return "int" in str(getattr(value, "dtype", "")) and hasattr(value, "numpy")
 
 
 def to_numpy(tensor: Any) -> np.ndarray:

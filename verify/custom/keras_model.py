@@ -1,6 +1,6 @@
 """A Keras model as an original."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
@@ -69,9 +69,9 @@ class KerasModel:
         """See `AnyOriginal`."""
         model = self.model("float64")
         layers = self._layers(model)
-        holders = self._holders(model)
-        by_path = names_by_layer(holders)
+        by_path = names_by_layer(self._holders(model))
         names = {id(layer): by_path[path] for path, layer in layers.items()}
+        inside = {id(layer): tuple(_inside(path, by_path)) for path, layer in layers.items()}
         calls: list[Call] = []
 
         def see(tap: str, layer: Any, reads: tuple[Any, ...], value: Any) -> None:
@@ -80,7 +80,8 @@ class KerasModel:
                 if array.dtype != np.float64:
                     raise InputError(f"layer {tap!r} computes in {array.dtype}, not in float64")
                 read = tuple(Fingerprint.of(to_numpy(tensor)) for tensor in flat(reads))
-                calls.append(Call(tap, names.get(id(layer), ()), read, array))
+                own, parts = names.get(id(layer), ()), inside.get(id(layer), ())
+                calls.append(Call(tap, own, read, array, parts))
 
         with watch(layers, see):
             output = to_numpy(_run(model, inputs))
@@ -243,6 +244,13 @@ def _in_precision(config: Any, precision: str) -> Any:
     if isinstance(config, list | tuple):
         return type(config)(_in_precision(value, precision) for value in config)
     return precision if config == "float32" else config
+
+
+def _inside(container: str, names: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The variables of the layers inside a container, by the layers' paths."""
+    for path, own in names.items():
+        if path.startswith(f"{container}/"):
+            yield from own
 
 
 def _depthwise_kernels(layers: Mapping[str, Any]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from verify.custom.keras_layers import to_numpy, variables_of
+from verify.custom.keras_recurrent import is_loop
 from verify.custom.original import OUTPUT
 from verify.custom.training_sides import INPUT_GRADIENT
 from verify.custom.whole_constants import whole_constants
@@ -20,6 +21,9 @@ class KerasTrainer:
         for layer in layers.values():
             if "Dropout" in type(layer).__name__:
                 layer.rate = 0.0
+            for part in layer._flatten_layers() if is_loop(layer) else ():
+                for rate in vars(part).keys() & {"dropout", "recurrent_dropout"}:
+                    setattr(part, rate, 0.0)
 
     def run(self, batch: TrainingBatch) -> Arrays:
         """See `TrainingRunner`."""

@@ -17,6 +17,7 @@ ACTIVATIONS = (
     "n c -> n c",
     "n l c -> n l c",
     "n l c -> n c l",
+    "n l c -> l n c",
     "n c -> n c 1 1",
     "n c -> n c 1",
     "n c -> n c 1 1 1",

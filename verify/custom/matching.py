@@ -11,6 +11,7 @@ taken, and said so.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,11 @@ from verify.custom.found import (
 )
 from verify.custom.guess_layouts import fits, gives, layout_of
 from verify.custom.loose_weights import Pair, pair_fitting, pair_named
-from verify.custom.original import OUTPUT, Call
+from verify.custom.original import OUTPUT, RETURNED, Call
+from verify.custom.outputs import first_tensor, with_first
 from verify.custom.torch_module import Place, is_torchs_own, path_of
 from verify.custom.weights import Row, load, matches, own_state, possible_rows, state_of
+from verify.custom.whole_modules import depth, is_whole, stacked, whole_rows
 
 
 class Matcher:
@@ -78,45 +81,51 @@ class Matcher:
     ) -> None:
         """A module is about to work: if it has weights, find its layer and take them from there."""
         tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
-        reads = [Fingerprint.of(x.numpy()) for x in tensors if x.is_floating_point()]
+        reads = [Fingerprint.of(x.numpy()) for x in tensors]
         call = None
         if own_state(module):
             call = self._layer(place, module, reads)
             if call is not None and path_of(place) not in self._filled:
                 self._fill(path_of(place), module, call, (args, kwargs))
-            elif call is None:
+            if call is not None:
+                self._forget_parts(call)
+            else:
                 own = {f"{path_of(place)}.{n}": t for n, t in own_state(module).items()}
                 self._fill_loose(self._variables, own, pair_named, NAME)
         self._hold_others |= self._pending.keys()
         self._pending[place] = reads, call
 
-    def after(self, place: str, module: nn.Module, output: Any) -> Tensor | None:
+    def after(self, place: str, module: nn.Module, output: Any) -> Any:
         """A module has worked: find the tap of its output, and go on with the original's."""
         reads, call = self._pending.pop(place)
-        if not isinstance(output, Tensor) or not output.is_floating_point():
-            if call is not None:  # of several outputs none is compared by itself
+        tensor = first_tensor(output)
+        if tensor is None or not tensor.is_floating_point():
+            if call is not None:
                 self._left.pop(call.tap, None)
             return None
         if (said := self._tap_of.get(place)) is not None:
             self._left.pop(call.tap if call else said, None)
             call = self._calls[said]
         elif call is not None:
-            call = self._surely(place, module, call, output)
+            call = self._surely(place, module, call, tensor)
         if call is None:
-            call = self._without_weights(place, module, reads, output)
+            call = self._without_weights(place, module, reads, tensor)
         if call is None:
             return None
         self._left.pop(call.tap, None)
+        returned = self._left.get(f"{call.tap}{RETURNED}")
+        if returned is not None and not fits(call.value, tensor) and fits(returned.value, tensor):
+            call = self._left.pop(returned.tap)
         if (self._given.places.get(call.tap) or place) != place:
             return None  # it is found elsewhere
-        layout = self._given.layouts.get(call.tap) or layout_of(call.value, output)
+        layout = self._given.layouts.get(call.tap) or layout_of(call.value, tensor)
         if self._given.places.get(call.tap, place) is not None:
             self.found.places[call.tap] = Place(place, layout)
-        if not fits(call.value, output) and call.tap not in self._given.layouts:
+        if not fits(call.value, tensor) and call.tap not in self._given.layouts:
             self.found.unfit.append(place)
             if self._goes_on:
                 return None
-        return torch.from_numpy(layout.to_port(call.value))
+        return with_first(module, output, torch.from_numpy(layout.to_port(call.value)))
 
     def _surely(self, place: str, module: nn.Module, call: Call, output: Tensor) -> Call | None:
         """The layer whose weights a module has, if its output is that layer's, or may be.
@@ -162,7 +171,7 @@ class Matcher:
         if given.converted:
             return
         placed = {row.variable for row in rows}
-        filled = {row.key for row in rows}
+        filled = {key for row in rows for key in (row.key, *row.addends)}
         left = [v for v in variables if v not in placed and not matches(v, given.without)]
         empty = {
             key: tensor
@@ -180,17 +189,19 @@ class Matcher:
     def _layer(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> Call | None:
         """The layer whose weights a module has to get, the surest sign first."""
         path = path_of(place)
+        calls = self._calls_of(module)
         if path in self._filled:  # weights that are used more than once
             own = self._filled[path]
-            return next((call for call in self._left.values() if call.variables == own), None)
+            return next((call for call in calls if call.variables == own), None)
         if path in self._layer_of:
-            call = self._left.get(self._layer_of[path])
+            tap = self._layer_of[path]
+            call = next((call for call in calls if call.tap == tap), None)
             if call is not None:
                 self.found.matches.append(Match(place, call.tap, GIVEN))
             return call
         possible = [
             call
-            for call in self._left.values()
+            for call in calls
             if call.tap != OUTPUT
             and call.tap not in self._given.modules
             and self._open(call)
@@ -214,6 +225,22 @@ class Matcher:
         self.found.matches.append(Match(place, first.tap, sign, names, reordered))
         return first
 
+    def _calls_of(self, module: nn.Module) -> list[Call]:
+        """The calls left, as a module may be them: with what is inside, and stacked."""
+        if not is_whole(module):
+            return list(self._left.values())
+        whole = [replace(c, variables=c.variables + c.inside) for c in self._left.values()]
+        return [call for call in stacked(whole, depth(module)) if call.variables]
+
+    def _forget_parts(self, call: Call) -> None:
+        """The layers that a module is with `call`'s, and which worked before it."""
+        for tap in list(self._left):
+            if tap == call.tap:
+                return
+            own = set(self._left[tap].variables)
+            if own and own < set(call.variables):
+                del self._left[tap]
+
     def _open(self, call: Call) -> list[str]:
         """The variables of a layer that still need a place in the port."""
         named = {row.variable for row in self._single}
@@ -223,32 +250,31 @@ class Matcher:
     def _ways(self, path: str, module: nn.Module, call: Call) -> Iterator[list[Row]]:
         port_only = [*self._given.port_only, *(row.key for row in self._single)]
         variables = {name: self._variables[name] for name in self._open(call)}
-        return possible_rows(path, module, variables, port_only)
+        ways = whole_rows if is_whole(module) else possible_rows
+        return ways(path, module, variables, port_only)
 
     def _holds(self, path: str, module: nn.Module, call: Call) -> bool:
         """Are the layer's weights in the module already, in some layout?"""
-        own = {f"{path}.{name}" if path else name: t for name, t in own_state(module).items()}
+        own = {f"{path}.{name}" if path else name: t for name, t in state_of(module).items()}
         return any(
-            all(
-                np.array_equal(
-                    own[row.key].numpy(), row.layout.to_port(self._variables[row.variable])
-                )
-                for row in way
-            )
+            all(np.array_equal(row.held(own), row.value(self._variables)) for row in way)
             for way in self._ways(path, module, call)
         )
 
     def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
         """Load the layer's weights, of several possible layouts the one that gives its values."""
         self._filled[path] = call.variables
+        if is_whole(module):  # what is inside does not work by itself, on either side
+            names = [name for name, _ in module.named_modules() if name]
+            self._filled |= {f"{path}.{name}": call.variables for name in names}
         if self._given.converted:
             return
         ways = list(self._ways(path, module, call))
         chosen = ways[0] if ways else []
         for way in ways if len(ways) > 1 and arguments else ():
             load(self._module, way, self._variables)
-            output = module.forward(*arguments[0], **arguments[1])
-            if isinstance(output, Tensor) and gives(output, call.value):
+            output = first_tensor(module.forward(*arguments[0], **arguments[1]))
+            if output is not None and gives(output, call.value):
                 chosen = way
                 break
         load(self._module, chosen, self._variables)

@@ -12,19 +12,28 @@ from verify.specs.training_spec import TrainingRunner
 
 # The tap of what the whole net returns.
 OUTPUT = "output"
+# Behind a recurrent layer's tap: what it returns of its sequence.
+RETURNED = "/returned"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One layer at work: the tap of its output, its own variables, what it read and computed.
 
-    A layer that works more than once has a `Call` each time, `name`, `name#2` and so on.
+    `inside` are the variables of layers inside of it, which work by themselves as well. A layer
+    that works more than once has a `Call` each time, `name`, `name#2` and so on.
     """
 
     tap: str
     variables: tuple[str, ...]
     reads: tuple[Fingerprint, ...]
     value: np.ndarray
+    inside: tuple[str, ...] = ()
+
+    def reads_from(self, other: "Call") -> bool:
+        """Does it read what the other computed?"""
+        value = Fingerprint.of(other.value)
+        return any(read.matches(value) for read in self.reads)
 
 
 class AnyOriginal(Protocol):

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +25,7 @@ from verify.custom.settle import settle
 from verify.custom.torch_module import Forward, ModulePort, forward, path_of, to_original
 from verify.custom.training_sides import Sides, training_spec
 from verify.custom.weights import differing, load, rows_of_table
+from verify.custom.whole_modules import is_whole
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
@@ -117,6 +119,7 @@ def port_spec(
     sides = Sides(
         original.trainer,
         original.trainable,
+        {name: value.shape for name, value in original.variables.items()},
         module,
         forward,
         correspondence.rows,
@@ -199,6 +202,15 @@ def _run(forward: Forward, inputs: Mapping[str, np.ndarray], module: nn.Module) 
     return forward(module, doubles)
 
 
+def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:
+    """The layers that have some of a module's variables; of a `whole` one, the one it is."""
+    having = [call.tap for call in calls if variables & set(call.variables)]
+    if not whole:
+        return having
+    around = [call.tap for call in calls if variables <= {*call.variables, *call.inside}]
+    return around[:1] or having[-1:]
+
+
 def _given(
     calls: Sequence[Call],
     variables: Mapping[str, np.ndarray],
@@ -217,15 +229,15 @@ def _given(
         tap = f"{layer}/linear" if f"{layer}/linear" in by_tap else layer
         if tap not in by_tap:
             raise InputError(f"layers: the original has no layer {layer!r}")
-        if not by_tap[tap].variables:
+        if not (by_tap[tap].variables or by_tap[tap].inside):
             raise InputError(f"layers: {layer!r} has no weights; where it works is said in `taps`")
         if path not in paths:
             raise InputError(f"layers: the port has no module {path!r} (for {layer!r})")
         modules[tap] = path
     rows = rows_of_table(table, variables, module)
-    for row in rows:
-        path = row.key.rpartition(".")[0]
-        modules |= {call.tap: path for call in calls if row.variable in call.variables}
+    for path in dict.fromkeys(row.key.rpartition(".")[0] for row in rows):
+        given = {row.variable for row in rows if row.key.rpartition(".")[0] == path}
+        modules |= dict.fromkeys(_layers_of(given, calls, is_whole(paths[path])), path)
     places: dict[str, str | None] = {}
     layouts: dict[str, Layout] = {}
     for tap, entry in (taps or {}).items():

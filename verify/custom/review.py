@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from verify.custom.parts import split_name
 from verify.reports.training_report import TrainingReport
 from verify.specs.about import About, Matching
 
@@ -16,7 +17,8 @@ def summarise(about: About) -> Iterator[str]:
     if matching is None:
         return
     signs = ", ".join(f"{count} by {sign}" for sign, count in matching.recognised_by.items())
-    yield f"matched: {len(matching.weights)} variables, {len(matching.taps)} taps; {signs}"
+    variables = {split_name(source)[0] for source in matching.weights}
+    yield f"matched: {len(variables)} variables, {len(matching.taps)} taps; {signs}"
     for line in matching.ambiguous:
         yield f"ambiguous: {line}"
     for place in matching.reordered:

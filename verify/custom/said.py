@@ -49,7 +49,7 @@ def refuse_unused(given: Given, found: Found, calls: Sequence[Call]) -> None:
     if given.converted:
         return
     placed = {row.variable: row.key for row in found.rows}
-    variables = {call.tap: call.variables for call in calls}
+    variables = {call.tap: call.variables or call.inside for call in calls}
     for tap, path in given.modules.items():
         inside = f"{path}." if path else ""
         if not any(placed.get(v, "").startswith(inside) for v in variables[tap] if v in placed):

@@ -109,6 +109,8 @@ def exchange(
         variable = partner.get(row.variable, row.variable)
         layout = row.layout
         if variables[variable].shape != variables[row.variable].shape:
+            if str(row.of) or str(row.to):  # a block of one is none of the other
+                return None
             fit = possible_layouts(module, row.key, variables[variable].shape, LOOSE)
             if (layout := next(fit, None)) is None:  # type: ignore[assignment]
                 return None
@@ -170,7 +172,7 @@ def _owners(correspondence: Correspondence) -> dict[str, str]:
 
 def _variables(correspondence: Correspondence, name: str) -> tuple[str, ...]:
     """Of a tap's layer; without such a layer it is a variable's own name."""
-    calls = {call.tap: call.variables for call in correspondence.calls}
+    calls = {call.tap: call.variables or call.inside for call in correspondence.calls}
     return calls.get(name, (name,))
 
 

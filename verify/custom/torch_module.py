@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from port.errors import InputError
 from verify.custom.layouts import Layout
 from verify.custom.original import OUTPUT
+from verify.custom.outputs import first_tensor, with_first
 from verify.runners.pytorch import REFUSALS
 from verify.specs.spec import See, Stage
 
@@ -122,9 +123,11 @@ class ModulePortRunner:
         place = self._port.places.get(tap)
         return self._module.get_submodule(path_of(place.module) if place else "")
 
-    def to_original(self, tap: str, output: Tensor) -> np.ndarray:
+    def to_original(self, tap: str, output: Any) -> np.ndarray:
         """See `verify.specs.spec.ModuleRunner`."""
-        return to_original(output, self._port.places[tap].layout)
+        tensor = first_tensor(output)
+        assert tensor is not None, f"{tap} puts out no tensor"
+        return to_original(tensor, self._port.places[tap].layout)
 
     def close(self) -> None:
         """See `PortRunner`."""
@@ -147,14 +150,15 @@ class ModulePortRunner:
                 raised.append(error)
                 raise
 
-        def watched(place: str, module: nn.Module, output: Any) -> Tensor | None:
-            tap = self._taps.get(place)
-            if tap is None or tap not in stage.taps or not isinstance(output, Tensor):
+        def watched(place: str, module: nn.Module, output: Any) -> Any:
+            tap, tensor = self._taps.get(place), first_tensor(output)
+            if tap is None or tap not in stage.taps or tensor is None:
                 return None
-            tell(tap, output)
+            tell(tap, tensor)
             if tap not in replacements:
                 return None
-            return self._tensor(replacements[tap], self._port.places[tap].layout)
+            layout = self._port.places[tap].layout
+            return with_first(module, output, self._tensor(replacements[tap], layout))
 
         inputs = {n: self._tensor(given[n], layout) for n, layout in self._port.inputs.items()}
         try:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from verify.custom.layouts import Layout
 from verify.custom.original import OUTPUT
@@ -32,11 +32,12 @@ class Sides:
     """Both sides, and how the port's tensors are the original's.
 
     `trainer` makes one of the original in a precision; `trainable` are its variables that training
-    changes through gradients, the other `rows` are statistics.
+    changes through gradients, the other `rows` are statistics; `shapes` are those of all.
     """
 
     trainer: Callable[[str], TrainingRunner]
     trainable: frozenset[str]
+    shapes: Mapping[str, tuple[int, ...]]
     module: nn.Module
     forward: Forward
     rows: Sequence[Row]
@@ -64,7 +65,8 @@ def training_spec(
     weights = [draw.normal(0, 1, output_shape).astype(np.float32) for _ in range(batches)]
     inputs = [np.roll(batch, index, axis=1) for index in range(batches)]
     steps = [TrainingBatch(*pair) for pair in zip(inputs, weights, strict=True)]
-    variables = list(dict.fromkeys(row.variable for row in sides.rows))  # tied ones once
+    # Those that lie in several tensors, whole or in blocks, once.
+    variables = list(dict.fromkeys(row.variable for row in sides.rows))
     moving = [name for name in variables if name not in sides.trainable]
     trained = [gradient_of(name) for name in variables if name in sides.trainable]
     return TrainingSpec(
@@ -93,6 +95,8 @@ class ModuleTrainer:
         for module in self.module.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.p = 0.0
+            if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
+                module.dropout = 0.0
 
     def run(self, batch: TrainingBatch) -> Arrays:
         """See `TrainingRunner`."""
@@ -124,11 +128,8 @@ class ModuleTrainer:
     def statistics(self) -> Arrays:
         """What the module remembers of batches, by the original's names."""
         state = self.module.state_dict()
-        return {
-            # A copy: the module's own are put back.
-            row.variable: to_original(state[row.key].clone(), row.layout)
-            for row in self.rows(trained=False)
-        }
+        # A copy: the module's own are put back.
+        return self._by_variable(False, lambda row: state[row.key].clone())
 
     def rows(self, trained: bool) -> list[Row]:
         """Of the variables that training changes through gradients, or of the statistics."""
@@ -138,10 +139,26 @@ class ModuleTrainer:
 
     def _gradients(self) -> Arrays:
         parameters: Mapping[str, nn.Parameter] = dict(self.module.named_parameters())
-        return {
-            gradient_of(row.variable): to_original(
-                gradient_or_zeros(parameters[row.key]), row.layout
-            )
-            for row in self.rows(trained=True)
-            if row.key in parameters and parameters[row.key].requires_grad
-        }
+
+        def gradient(row: Row) -> Tensor | None:
+            parameter = parameters.get(row.key)
+            trained = parameter is not None and parameter.requires_grad
+            return gradient_or_zeros(parameter) if parameter is not None and trained else None
+
+        found = self._by_variable(True, gradient)
+        return {gradient_of(name): array for name, array in found.items()}
+
+    def _by_variable(self, trained: bool, tensor: Callable[[Row], Tensor | None]) -> Arrays:
+        """What belongs to each variable, put together of its blocks."""
+        found: Arrays = {}
+        for row in self.rows(trained):
+            whole = tensor(row)
+            if whole is None:
+                continue
+            array = to_original(row.to(whole), row.layout)
+            if str(row.of):
+                shape = self._sides.shapes[row.variable]
+                row.of(found.setdefault(row.variable, np.zeros(shape, array.dtype)))[...] = array
+            else:
+                found[row.variable] = array
+        return found

@@ -11,6 +11,7 @@ from torch import nn
 
 from port.errors import InputError
 from verify.custom.layouts import Layout, fitting
+from verify.custom.parts import WHOLE, Index, split_name
 
 # What torch calls a tensor, by what originals call it.
 ROLES = {
@@ -52,11 +53,41 @@ ANY = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One variable of the original and its tensor in the port's state dict."""
+    """One variable of the original and its tensor in the port's state dict.
+
+    `of` is the block of the variable, `to` the block of the tensor, where either is not all of it.
+    `addends` are further tensors, which the port adds to the first: their sum is the variable, as
+    the two biases of torch's recurrent layers are. They are loaded with zeros.
+    """
 
     variable: str
     key: str
     layout: Layout
+    of: Index = WHOLE
+    to: Index = WHOLE
+    addends: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The variable, or its block, as `weights` takes it."""
+        return f"{self.variable}{self.of}"
+
+    @property
+    def target(self) -> str:
+        """The tensors, or their blocks, as `weights` takes them."""
+        return " + ".join(f"{key}{self.to}" for key in (self.key, *self.addends))
+
+    def value(self, variables: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What belongs into the port's tensor."""
+        return self.layout.to_port(self.of(variables[self.variable]))
+
+    def held(self, state: Mapping[str, torch.Tensor]) -> np.ndarray:
+        """What the port has there."""
+        first, *others = (self.to(state[key]) for key in (self.key, *self.addends))
+        for other in others:
+            if other.any():
+                first = first + other
+        return np.array(first.numpy())
 
 
 def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -124,12 +155,19 @@ def _patterns(module: nn.Module, name: str) -> tuple[str, ...]:
 
 
 def possible_layouts(
-    module: nn.Module, key: str, shape: tuple[int, ...], besides: tuple[str, ...] = ()
+    module: nn.Module,
+    key: str,
+    shape: tuple[int, ...],
+    besides: tuple[str, ...] = (),
+    to: Index = WHOLE,
 ) -> Iterator[Layout]:
-    """In which layouts a variable of `shape` can be a tensor of the port's, the likeliest first."""
+    """In which layouts a variable of `shape` can be a tensor of the port's, the likeliest first.
+
+    `besides` are patterns to try, too; `to` is the block of the tensor that is meant.
+    """
     path, _, name = key.rpartition(".")
     patterns = _patterns(module.get_submodule(path), name)
-    return fitting((*patterns, *besides), shape, tuple(state_of(module)[key].shape))
+    return fitting((*patterns, *besides), shape, tuple(to(state_of(module)[key]).shape))
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
@@ -148,20 +186,25 @@ def rows_of_table(
         InputError: a name is unknown, or shapes do not fit in any layout known here.
     """
     state, rows = state_of(module), []
-    for variable, entry in table.items():
-        key, text = (entry, None) if isinstance(entry, str) else entry
+    for source, entry in table.items():
+        target, text = (entry, None) if isinstance(entry, str) else entry
+        variable, of = split_name(source)
+        keys = [split_name(each) for each in target.split(" + ")]
         if variable not in variables:
             raise InputError(f"weights: the original has no variable {variable!r}")
-        if key not in state:
-            raise InputError(f"weights: the port has no tensor {key!r} (for {variable!r})")
-        shapes = variables[variable].shape, tuple(state[key].shape)
-        layouts = [Layout.parse(text)] if text else list(possible_layouts(module, key, shapes[0]))
+        for key, _ in keys:
+            if key not in state:
+                raise InputError(f"weights: the port has no tensor {key!r} (for {source!r})")
+        (key, to), *others = keys
+        shapes = of(variables[variable]).shape, tuple(to(state[key]).shape)
+        known = possible_layouts(module, key, shapes[0], to=to)
+        layouts = [Layout.parse(text)] if text else list(known)
         if not layouts or layouts[0].to_port(np.empty(shapes[0], np.bool_)).shape != shapes[1]:
             raise InputError(
-                f"weights: {variable!r} {shapes[0]} does not fit {key!r} {shapes[1]}; give "
-                f"{variable!r}: (key, 'layout') such as '(h w c) o -> o (c h w); h=4 w=4'"
+                f"weights: {source!r} {shapes[0]} does not fit {target!r} {shapes[1]}; give "
+                f"{source!r}: (key, 'layout') such as '(h w c) o -> o (c h w); h=4 w=4'"
             )
-        rows.append(Row(variable, key, layouts[0]))
+        rows.append(Row(variable, key, layouts[0], of, to, tuple(name for name, _ in others)))
     return rows
 
 
@@ -170,7 +213,9 @@ def load(module: nn.Module, rows: Iterable[Row], variables: Mapping[str, np.ndar
     state = module.state_dict()
     with torch.no_grad():
         for row in rows:
-            state[row.key].copy_(torch.from_numpy(row.layout.to_port(variables[row.variable])))
+            row.to(state[row.key]).copy_(torch.from_numpy(row.value(variables)))
+            for key in row.addends:
+                row.to(state[key]).zero_()
 
 
 def differing(
@@ -178,8 +223,23 @@ def differing(
 ) -> list[str]:
     """The variables whose values in the port are not the original's, bit for bit."""
     state = module.state_dict()
-    return [
-        row.variable
-        for row in rows
-        if state[row.key].numpy().tobytes() != row.layout.to_port(variables[row.variable]).tobytes()
-    ]
+    wrong = [r.variable for r in rows if r.held(state).tobytes() != r.value(variables).tobytes()]
+    return list(dict.fromkeys(wrong))
+
+
+def homeless(rows: Iterable[Row], variables: Mapping[str, np.ndarray]) -> list[str]:
+    """The variables of which something is nowhere in the port."""
+    placed = {name: np.zeros(value.shape, np.bool_) for name, value in variables.items()}
+    for row in rows:
+        row.of(placed[row.variable])[...] = True
+    return [name for name, where in placed.items() if not where.all()]
+
+
+def empty(rows: Iterable[Row], module: nn.Module) -> list[str]:
+    """The port's tensors of which something is no variable's."""
+    state = state_of(module)
+    filled = {name: np.zeros(tuple(tensor.shape), np.bool_) for name, tensor in state.items()}
+    for row in rows:
+        for key in (row.key, *row.addends):
+            row.to(filled[key])[...] = True
+    return [name for name, where in filled.items() if not where.all()]
