@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import pytest
 import torch
-from keras import layers
+from keras import layers, ops
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -181,3 +181,79 @@ def test_a_mistake_that_this_input_hides_at_the_output_is_not_waived() -> None:
     assert not F.threshold(Port().conv(torch.from_numpy(small).movedim(3, 1)), 1, 0).any()
     report = verify.compare_layers(port_spec("hidden", KerasModel(build, seed=0), Port(), small))
     assert report.first_failure == "act"
+
+
+class Tokens(layers.Layer):
+    """Puts a token of its own in front, and adds positions."""
+
+    def build(self, shape: Any) -> None:
+        self.first = self.add_weight(shape=(1, 1, 8), name="cls_token")
+        self.position = self.add_weight(shape=(1, shape[1] + 1, 8), name="position_embedding")
+
+    def call(self, x: Any) -> Any:
+        first = ops.broadcast_to(self.first, (ops.shape(x)[0], 1, 8))
+        return ops.concatenate([first, x], 1) + self.position
+
+
+class More(layers.Layer):
+    """Computes something without a batch axis."""
+
+    def build(self, shape: Any) -> None:
+        self.rows = self.add_weight(shape=shape[1:], name="embeddings")
+
+    def call(self, _x: Any) -> Any:
+        return self.rows + 0.0
+
+
+def transformer() -> keras.Model:
+    x = image = layers.Input((8, 8, 3))
+    x = layers.Reshape((4, 8))(layers.Conv2D(8, 4, strides=4, name="patch")(x))
+    x = Tokens(name="tokens")(x)
+    x = x + More(name="more")(x)
+    x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
+    return keras.Model(image, layers.Dense(3, name="head")(x[:, 0]))
+
+
+class Embedding(nn.Module):
+    """One module for two layers of the original, with parameters besides a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cls = nn.Parameter(torch.zeros(1, 1, 8))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 5, 8))
+        self.proj = nn.Conv2d(3, 8, 4, stride=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.proj(x).flatten(2).mT
+        return torch.cat([self.cls.expand(len(x), -1, -1), x], 1) + self.pos_embed
+
+
+class Rows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, 5, 8))
+
+    def forward(self) -> Tensor:
+        return self.weight + 0
+
+
+class Transformer(nn.Module):
+    def __init__(self, adds: bool) -> None:
+        super().__init__()
+        self.embed, self.more, self.adds = Embedding(), Rows(), adds
+        self.norm, self.head = nn.LayerNorm(8, eps=1e-6), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x)
+        return self.head(self.norm(x + self.more() if self.adds else x)[:, 0])
+
+
+@pytest.mark.parametrize("adds", [True, False])
+def test_tokens_positions_and_what_has_no_batch_axis(adds: bool) -> None:
+    images = probe_input((2, 8, 8, 3))
+    spec = port_spec("transformer", KerasModel(transformer, seed=0), Transformer(adds), images)
+    report = verify.compare_layers(spec)
+    assert (report.passed, report.first_failure) == (adds, None if adds else "norm")
+    weights = matching_of(spec).weights
+    assert weights["tokens/cls_token"].startswith("embed.cls ")
+    assert weights["more/embeddings"] == "more.weight (l c -> 1 l c)"
