@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from verify.diagnosis.cause import Repair
 from verify.diagnosis.fault import Plant, behaves, with_values
+from verify.diagnosis.repairs_recurrent import recurrent_repairs
 from verify.diagnosis.repairs_sliding import convolve, other_pools, paddings, pool_of
 
 # TensorFlow's, PyTorch's, those of layer norms, and that of ResNets in keras.applications.
@@ -71,6 +72,8 @@ def repairs(module: nn.Module, args: tuple[Any, ...]) -> Iterator[Repair]:
             "flattens channels first where the original flattens them last",
             behaves(lambda module, right, x: right(x.movedim(1, -1).contiguous())),
         )
+    if isinstance(module, nn.RNNBase):
+        yield from recurrent_repairs(module)
     if len(args) == 1 and isinstance(args[0], Tensor):
         yield from _functions(module, args[0])
 

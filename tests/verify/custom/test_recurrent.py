@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import verify
 from tests.verify.custom.matched import matching_of
 from verify.custom import KerasModel, port_spec, probe_input
+from verify.diagnosis.diagnose import diagnose
 from verify.engine.training import compare_training
 from verify.specs.spec import PortSpec
 
@@ -175,12 +176,31 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize("mistake", WEIGHTS)
-def test_wrong_weights_show_at_the_recurrent_layer_and_are_named(mistake: str) -> None:
+def test_wrong_weights_show_at_the_recurrent_layer(mistake: str) -> None:
     pair, change = WEIGHTS[mistake]
     spec = converted(PAIRS[pair], change)
     report = verify.compare_layers(spec)
     alone = [t.name for t in report.taps if t.isolated and not t.isolated.same_function]
     assert (report.first_failure, alone) == ("rnn", ["rnn"])
+
+
+CAUSES = {
+    "gates of an LSTM": "gates are in the order ifog, not ifgo",
+    "Keras' gates in a GRU": "gates are in the order zrn, not rzn",
+    "the bias twice": "second bias not zero",
+    "biases swapped": "the two biases are swapped",
+    "directions swapped": "the two directions are swapped",
+    "transposed": "recurrent kernel not transposed",
+}
+
+
+@pytest.mark.parametrize("mistake", CAUSES)
+def test_a_mistake_in_the_weights_is_named(mistake: str) -> None:
+    pair, change = WEIGHTS[mistake]
+    spec = converted(PAIRS[pair], change)
+    found = diagnose(spec, verify.compare_layers(spec))
+    assert [cause.name for cause in found.causes] == [CAUSES[mistake]]
+    assert found.confirmed
 
 
 GRU = KERAS["gru"]
@@ -206,6 +226,20 @@ def test_a_wrong_recurrent_layer_is_named_itself(mistake: str) -> None:
     report = verify.compare_layers(spec_of(PORTS[mistake]))
     alone = [t.name for t in report.taps if t.isolated and not t.isolated.same_function]
     assert (report.first_failure, alone) == ("rnn", ["rnn"])
+
+
+@pytest.mark.parametrize(
+    ("mistake", "cause"),
+    [
+        ("direction", "reads time in the wrong direction"),
+        ("ReLU in place of tanh", "relu instead of tanh"),
+        ("batch and time swapped", "batch_first is False"),
+    ],
+)
+def test_a_wrong_recurrent_layers_mistake_is_named(mistake: str, cause: str) -> None:
+    spec = spec_of(PORTS[mistake])
+    found = diagnose(spec, verify.compare_layers(spec))
+    assert [cause.name for cause in found.causes] == [cause]
 
 
 def pasted(spec: PortSpec) -> dict[str, tuple[str, str]]:
