@@ -44,10 +44,11 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(6, eps=eps)
         self.mlp = nn.Linear(6, 6)
         self.gamma = nn.Parameter(torch.ones(6))
+        self.act: Callable[[Tensor], Tensor] = F.gelu
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.dw(x).permute(0, 2, 3, 1))
-        return x + (F.gelu(self.mlp(y)) * self.gamma).permute(0, 3, 1, 2)
+        return x + (self.act(self.mlp(y)) * self.gamma).permute(0, 3, 1, 2)
 
 
 class ConvNeXt(nn.Sequential):
@@ -66,6 +67,10 @@ def test_a_parameter_of_a_block_does_not_make_the_block_its_tap() -> None:
     assert report.passed, report.first_failure
     wrong = verify.compare_layers(port_spec("epsilon", original, ConvNeXt(1e-3), IMAGES))
     assert wrong.first_failure == "norm_1"
+    relu = ConvNeXt()
+    relu[1].act = F.relu
+    taps = verify.compare_layers(port_spec("relu", original, relu, IMAGES)).taps
+    assert [tap.name for tap in taps if not tap.passed] == ["output"]
 
 
 def upsampling() -> keras.Model:
