@@ -16,6 +16,7 @@ from verify.tvn.faults import Fault, named
 from verify.tvn.variants import variant
 
 onnx = pytest.importorskip("onnx")
+reference = pytest.importorskip("onnx.reference")  # which `onnx` leaves to others
 onnxruntime = pytest.importorskip("onnxruntime")
 from verify.runners.onnx.float64 import express_in_float64  # noqa: E402
 from verify.runners.onnx.graph import cut  # noqa: E402
@@ -127,7 +128,7 @@ def test_a_part_reads_what_it_is_given_even_for_what_it_computes() -> None:
     model = graph.make_model(graph.make_graph(nodes, "g", ends[:1], ends[1:]))
     part = cut(model, {"x", "a"}, ["a", "b"], double)
     assert [item.name for item in part.graph.input] == ["given/x", "given/a"]
-    run = onnx.reference.ReferenceEvaluator(part).run
+    run = reference.ReferenceEvaluator(part).run
     found = run(None, {"given/x": np.array([1.0]), "given/a": np.array([0.0])})
     assert [float(value[0]) for value in found] == [-1.0, 1.0]
 
@@ -155,7 +156,7 @@ def one_node(
 
 
 def assert_same_when_written_out(model: object, x: np.ndarray) -> None:
-    (wanted,) = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x})
+    (wanted,) = reference.ReferenceEvaluator(model).run(None, {"x": x})
     session = onnxruntime.InferenceSession(express_in_float64(model).SerializeToString())
     (found,) = session.run(None, {"x": x})
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)
