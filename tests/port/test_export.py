@@ -28,8 +28,15 @@ def make_net(genotype: port.Genotype, max_pool: bool = False) -> port.TinyVideoN
 
 
 def assert_same(path: Path, net: port.TinyVideoNet, shapes: list[tuple[int, int, int]]) -> None:
-    """ONNX Runtime gives the net's logits for clips of every (batch, height, width)."""
+    """ONNX Runtime gives the net's logits for clips of every (batch, height, width).
+
+    In float32 it may be as far from float64 as four times the port's own float32 is, in the worst
+    of the shapes: one clip's rounding is one draw, and may be a lucky one.
+    """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    errors: dict[tuple[int, int, int], float] = {}
+    granted = 8 * np.finfo(np.float32).eps
+    allowed = granted
     for batch, height, width in shapes:
         video = probe_video(batch, net.genotype.clip.num_frames, height, width, seed=batch)
         clips = np.ascontiguousarray(np.moveaxis(video, -1, 1))
@@ -38,8 +45,9 @@ def assert_same(path: Path, net: port.TinyVideoNet, shapes: list[tuple[int, int,
             wanted = net.double()(torch.from_numpy(clips).double()).numpy()
             own = net.float()(torch.from_numpy(clips)).numpy()
         scale = np.abs(wanted).max()
-        bound = 4 * np.abs(own - wanted).max() + 8 * np.finfo(np.float32).eps * scale
-        assert np.abs(found - wanted).max() <= bound, (batch, height, width)
+        errors[batch, height, width] = float(np.abs(found - wanted).max() / scale)
+        allowed = max(allowed, float(4 * np.abs(own - wanted).max() / scale) + granted)
+    assert max(errors.values()) <= allowed, errors
 
 
 @pytest.fixture(scope="module")
