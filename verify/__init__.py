@@ -14,12 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verify.custom.graph_model import saved_model, tf1_graph, tf_function
-    from verify.custom.keras_model import KerasModel
-    from verify.custom.layouts import Layout
+    from verify.custom.layouts.layout import Layout
     from verify.custom.load import load_spec
+    from verify.custom.originals.graph.model import saved_model, tf1_graph, tf_function
+    from verify.custom.originals.keras.model import KerasModel
+    from verify.custom.originals.probes import probe_input
     from verify.custom.port_spec import port_spec
-    from verify.custom.probes import probe_input
     from verify.diagnosis.plan import PortPlan
     from verify.diagnosis.verify import verify
     from verify.engine.events import Event, Explained, Judged, Part, Progress, Skipped
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
     from verify.tvn.training_spec import tvn_training_spec, tvn_trajectory_spec
 
 _MODULES = {
-    "custom.graph_model": ("saved_model", "tf1_graph", "tf_function"),
-    "custom.keras_model": ("KerasModel",),
-    "custom.layouts": ("Layout",),
+    "custom.originals.graph.model": ("saved_model", "tf1_graph", "tf_function"),
+    "custom.originals.keras.model": ("KerasModel",),
+    "custom.layouts.layout": ("Layout",),
     "custom.load": ("load_spec",),
     "custom.port_spec": ("port_spec",),
-    "custom.probes": ("probe_input",),
+    "custom.originals.probes": ("probe_input",),
     "diagnosis.plan": ("PortPlan",),
     "diagnosis.verify": ("verify",),
     "engine.events": ("Event", "Explained", "Judged", "Part", "Progress", "Skipped"),

@@ -7,8 +7,8 @@ import pytest
 
 import verify
 from tests.verify.custom.matched import matching_of
-from verify.custom.diagnose_training import diagnose_own_training
 from verify.custom.load import load_spec
+from verify.custom.training.diagnose import diagnose_own_training
 from verify.reports.report import Report
 
 pytest.importorskip("transformers", reason="the extra `examples` is not installed")

@@ -9,11 +9,11 @@ The file that a user writes, run by `tvn verify --spec=FILE`:
         return port_spec("my net", original, MyNet(), probe_input((2, 64, 64, 3)))
 """
 
-from verify.custom.graph_model import saved_model, tf1_graph, tf_function
-from verify.custom.keras_model import KerasModel
-from verify.custom.layouts import Layout
+from verify.custom.layouts.layout import Layout
+from verify.custom.originals.graph.model import saved_model, tf1_graph, tf_function
+from verify.custom.originals.keras.model import KerasModel
+from verify.custom.originals.probes import probe_input
 from verify.custom.port_spec import port_spec
-from verify.custom.probes import probe_input
 
 __all__ = [
     "KerasModel",

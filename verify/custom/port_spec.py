@@ -11,21 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
-from verify.custom.confirm import confirm, larger
-from verify.custom.correspondence import Correspondence
-from verify.custom.diagnose_training import diagnose_own_training
-from verify.custom.fingerprint import agree
-from verify.custom.follow import follow
-from verify.custom.found import Given
-from verify.custom.guess_layouts import likely_layout
-from verify.custom.layouts import Layout
-from verify.custom.original import OUTPUT, AnyOriginal, Call
-from verify.custom.said import load_converted, refuse_idle, refuse_unused
-from verify.custom.settle import settle
-from verify.custom.torch_module import Forward, ModulePort, forward, path_of, to_original
-from verify.custom.training_sides import Sides, training_spec
-from verify.custom.weights import differing, load, rows_of_table
-from verify.custom.whole_modules import is_whole
+from verify.custom.layouts.fingerprint import agree
+from verify.custom.layouts.guess import likely_layout
+from verify.custom.layouts.layout import Layout
+from verify.custom.matching.confirm import confirm, larger
+from verify.custom.matching.correspondence import Correspondence
+from verify.custom.matching.follow import follow
+from verify.custom.matching.found import Given
+from verify.custom.matching.said import load_converted, refuse_idle, refuse_unused
+from verify.custom.matching.settle import settle
+from verify.custom.matching.weights import differing, load, rows_of_table
+from verify.custom.matching.whole_modules import is_whole
+from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of, to_original
+from verify.custom.originals.original import OUTPUT, AnyOriginal, Call
+from verify.custom.training.diagnose import diagnose_own_training
+from verify.custom.training.sides import Sides, training_spec
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
@@ -56,7 +56,7 @@ def port_spec(
 ) -> PortPlan:
     """The comparison of a torch module with its original.
 
-    What is not given is found out, see `verify.custom.matching`, and listed in the report.
+    What is not given is found out, see `verify.custom.matching.matcher`, and listed in the report.
 
     Args:
         name: what the report is headed with.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from verify.custom.parts import split_name
+from verify.custom.layouts.parts import split_name
 from verify.reports.training_report import TrainingReport
 from verify.specs.about import About, Matching
 

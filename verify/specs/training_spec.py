@@ -17,6 +17,9 @@ def gradient_of(variable: str) -> str:
     return f"gradient/{variable}"
 
 
+INPUT_GRADIENT = gradient_of("input")
+
+
 @dataclass(frozen=True)
 class TrainingBatch:
     """What one training step reads.

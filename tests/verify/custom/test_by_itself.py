@@ -20,7 +20,7 @@ sys.meta_path.insert(0, Border())
 """
 # What is run behind the border.
 SCRIPT = """
-from verify.custom.diagnose_training import diagnose_own_training
+from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.load import load_spec
 from verify.engine.inference import compare_layers
 from verify.engine.training import compare_training

@@ -16,7 +16,7 @@ from port.errors import InputError
 from tests.tvn_cli.run import tvn
 from tests.verify.custom.matched import matching_of
 from verify.custom import KerasModel, port_spec, probe_input
-from verify.custom.original import Call
+from verify.custom.originals.original import Call
 from verify.diagnosis.layer_view import layer_view
 from verify.engine.training import compare_training
 from verify.reports.training_report import TrainingReport

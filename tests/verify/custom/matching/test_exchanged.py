@@ -1,0 +1,174 @@
+"""Equal-shaped layers: names tell them apart; outputs decide, but never against equal names."""
+
+from collections.abc import Callable
+
+import keras
+import pytest
+import torch
+from keras import layers, ops
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import verify
+from tests.verify.custom.matched import matching_of
+from verify.custom import KerasModel, port_spec, probe_input
+from verify.custom.matching.alike_names import cross, likeness
+
+TOKENS = probe_input((2, 5, 8)) - 0.5
+
+
+def feed_forward(blocks: int = 1) -> Callable[[], keras.Model]:
+    """SwiGLU: the gate goes through SiLU, and times `up`."""
+
+    def build() -> keras.Model:
+        x = tokens = layers.Input((5, 8))
+        for index in range(blocks):
+            gate = layers.Dense(16, use_bias=False, name=f"block_{index}_gate")(x)
+            up = layers.Dense(16, use_bias=False, name=f"block_{index}_up")(x)
+            x = layers.Dense(8, use_bias=False, name=f"block_{index}_down")(ops.silu(gate) * up)
+        return keras.Model(tokens, x)
+
+    return build
+
+
+class SwiGLU(nn.Module):
+    """With SiLU on `activated`."""
+
+    def __init__(self, activated: str = "gate_proj", names: tuple[str, str] | None = None) -> None:
+        super().__init__()
+        first, second = self.names = names or ("gate_proj", "up_proj")
+        self.add_module(first, nn.Linear(8, 16, bias=False))
+        self.add_module(second, nn.Linear(8, 16, bias=False))
+        self.down_proj = nn.Linear(16, 8, bias=False)
+        self.activated = activated
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = (self.get_submodule(name)(x) for name in self.names)
+        if self.activated == self.names[0]:
+            return self.down_proj(F.silu(first) * second)
+        return self.down_proj(first * F.silu(second))
+
+
+def test_an_exchange_against_equal_names_is_the_finding() -> None:
+    original = KerasModel(feed_forward(), seed=0)
+    right = port_spec("right", original, SwiGLU(), TOKENS)
+    assert verify.compare_layers(right).passed
+    assert matching_of(right).ambiguous == []
+    wrong = port_spec("wrong", original, SwiGLU("up_proj"), TOKENS)
+    assert not verify.compare_layers(wrong).passed
+    assert matching_of(wrong).weights["block_0_gate/kernel"].startswith("gate_proj.weight")
+    settled = matching_of(wrong).settled
+    assert "against their names" in settled
+    assert "layers={'block_0_gate': 'up_proj', 'block_0_up': 'gate_proj'}" in settled
+    confirmed = {"block_0_gate": "up_proj", "block_0_up": "gate_proj"}
+    meant = port_spec("meant", original, SwiGLU("up_proj"), TOKENS, layers=confirmed)
+    assert verify.compare_layers(meant).passed
+
+
+@pytest.mark.parametrize("activated", ["w1", "w3"])
+def test_names_that_say_nothing_leave_it_to_the_outputs(activated: str) -> None:
+    port = SwiGLU(activated, ("w1", "w3"))
+    spec = port_spec("unnamed", KerasModel(feed_forward(), seed=0), port, TOKENS)
+    assert verify.compare_layers(spec).passed
+    assert matching_of(spec).weights["block_0_gate/kernel"].startswith(activated)
+    assert ("are exchanged, which was done" in matching_of(spec).settled) == (activated == "w3")
+
+
+def test_exchanges_are_combined() -> None:
+    port = nn.Sequential(*(SwiGLU("w3", ("w1", "w3")) for _ in range(3)))
+    spec = port_spec("three", KerasModel(feed_forward(3), seed=0), port, TOKENS)
+    assert verify.compare_layers(spec).passed
+    assert matching_of(spec).settled.count("block_") == 6
+
+
+def test_an_exchange_finds_the_layouts_anew() -> None:
+    """Of kernels that are split by head in other ways the same tensor holds either."""
+
+    def build() -> keras.Model:
+        x = tokens = layers.Input((5, 8))
+        first = layers.EinsumDense("bld,dhk->blhk", output_shape=(5, 2, 4), name="first")(x)
+        second = layers.EinsumDense("bld,dhk->blhk", output_shape=(5, 4, 2), name="second")(x)
+        first, second = (layers.Reshape((5, 8))(heads) for heads in (first, second))
+        return keras.Model(tokens, ops.silu(first) * second)
+
+    class Port(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = self.a(x), self.b(x)
+            return F.silu(b) * a
+
+    spec = port_spec("heads", KerasModel(build, seed=0), Port(), TOKENS)
+    assert matching_of(spec).weights["first/kernel"] == "b.weight (d h k -> (h k) d; h=2 k=4)"
+    assert verify.compare_layers(spec).passed
+
+
+class Branches(nn.Module):
+    """Two equal branches, of which the second reads what the first layer of all computed."""
+
+    def __init__(self, crossed: bool) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.crossed = crossed
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, other = (self.right, self.left) if self.crossed else (self.left, self.right)
+        return one(x) - 2 * other(torch.tanh(x))
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_what_is_read_does_not_overrule_equal_names(crossed: bool) -> None:
+    def build() -> keras.Model:
+        x = tokens = layers.Input((5, 8))
+        left, right = (layers.Dense(8, name=name) for name in ("left", "right"))
+        return keras.Model(tokens, left(x) - 2 * right(ops.tanh(x)))
+
+    spec = port_spec("branches", KerasModel(build, seed=0), Branches(crossed), TOKENS)
+    report = verify.compare_layers(spec)
+    assert report.passed != crossed
+    assert ("against their names" in matching_of(spec).settled) == crossed
+    if crossed:
+        assert [tap.name for tap in report.taps if not tap.passed][:2] == ["right", "left"]
+        names = {"left": "right", "right": "left"}
+        meant = port_spec(
+            "meant", KerasModel(build, seed=0), Branches(crossed), TOKENS, layers=names
+        )
+        assert verify.compare_layers(meant).passed
+
+
+def test_what_names_say() -> None:
+    assert likeness("block_0/gate", "layers.0.mlp.gate_proj") > likeness("block_0/up", "gate_proj")
+    assert likeness("attention/query", "attn.q") > likeness("attention/key", "attn.q")
+    assert cross(("gate", "mlp.up_proj"), ("up", "mlp.gate_proj"))
+    assert cross(("branch1", "net.branch2"), ("branch2", "net.branch1"))
+    for pair, other in (
+        (("dense", "fc1"), ("dense_1", "fc2")),
+        (("dense_1", "fc2"), ("dense_2", "fc3")),
+        (
+            ("conv2_block1_1_conv", "stages.0.layers.0"),
+            ("conv2_block2_1_conv", "stages.0.layers.1"),
+        ),
+        (("gate", "gate"), ("up", "up")),
+        (("query", "a"), ("key", "b")),
+    ):
+        assert not cross(pair, other)
+
+
+@pytest.mark.parametrize("names", [("w1", "w3"), ("up_proj", "gate_proj")])
+def test_values_that_a_port_has_already_say_which_layer_it_is(names: tuple[str, str]) -> None:
+    original = KerasModel(feed_forward(), seed=0)
+    port = SwiGLU(names[1], names)  # what works first, and has the first name, is `up`
+    with torch.no_grad():
+        for layer, name in zip(("up", "gate", "down"), (*names, "down_proj"), strict=True):
+            kernel = original.variables[f"block_0_{layer}/kernel"]
+            port.get_submodule(name).weight.copy_(torch.from_numpy(kernel.T))
+    spec = port_spec("loaded", original, port, TOKENS, loaded=True)
+    assert matching_of(spec).weights["block_0_up/kernel"].startswith(names[0])
+    assert verify.compare_layers(spec).passed
+    wrong = SwiGLU(names[0], names)
+    wrong.load_state_dict(port.state_dict())
+    assert not verify.compare_layers(
+        port_spec("wrong", original, wrong, TOKENS, loaded=True)
+    ).passed

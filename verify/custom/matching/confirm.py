@@ -1,0 +1,79 @@
+"""Which taps both sides surely have in common: where the outputs agree, only those that do."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from verify.custom.layouts.fingerprint import agree
+from verify.custom.matching.correspondence import Correspondence
+from verify.custom.module.outputs import first_tensor
+from verify.custom.module.torch_module import to_original, watch
+from verify.custom.originals.original import OUTPUT
+from verify.runners.pytorch import REFUSALS
+
+
+def confirm(
+    correspondence: Correspondence,
+    module: nn.Module,
+    run: Callable[[nn.Module], Tensor],
+    agrees_again: Callable[[], bool],
+    said: Collection[str] = (),
+) -> Correspondence:
+    """Take no tap for granted whose module computes something else in a port that is right.
+
+    It may crop, scale or activate elsewhere than the original's layer does. Of a port whose
+    outputs differ all taps stay: one of them may be where.
+
+    Args:
+        correspondence: what was found.
+        module: the port in float64, with its weights.
+        run: runs it on the inputs that the original ran on.
+        agrees_again: whether the outputs agree on other inputs as well. Else a mistake that
+            these inputs hide would be waived.
+        said: taps whose places are the user's word; they stay.
+    """
+    truths = {call.tap: call.value for call in correspondence.calls}
+    places = correspondence.places
+    taps = {place.module: tap for tap, place in places.items() if tap not in (OUTPUT, *said)}
+    reasons = dict.fromkeys(taps.values(), "its module does not work")
+
+    def see(place: str, _: nn.Module, output: Any) -> None:
+        tap, tensor = taps.get(place), first_tensor(output)
+        if tap is not None and tensor is not None:
+            why = _why_not(place, to_original(tensor, places[tap].layout), truths[tap])
+            reasons.pop(tap)
+            reasons.update({tap: why} if why else {})
+
+    try:
+        with watch(module, see), torch.no_grad():
+            output = run(module)
+    except REFUSALS:
+        return correspondence
+    if not agree(to_original(output, places[OUTPUT].layout), truths[OUTPUT]):
+        return correspondence
+    if not reasons or not agrees_again():
+        return correspondence
+    kept = {tap: place for tap, place in places.items() if tap not in reasons}
+    ordered = {tap: reasons[tap] for tap in truths if tap in reasons}
+    found = replace(correspondence.found, places=kept, not_compared=ordered)
+    return replace(correspondence, found=found)
+
+
+def larger(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Other inputs of the same shapes: ten times as large; whole numbers, in another order."""
+    return {
+        name: array * array.dtype.type(10) if array.dtype.kind == "f" else np.flip(array).copy()
+        for name, array in inputs.items()
+    }
+
+
+def _why_not(place: str, value: np.ndarray, truth: np.ndarray) -> str:
+    """Empty, if it is what the original's layer computes."""
+    if value.shape != truth.shape:
+        there, here = ("×".join(map(str, array.shape)) for array in (value, truth))
+        return f"{place} computes {there}, the original {here}"
+    return "" if agree(value, truth) else f"{place} computes other numbers, yet the outputs agree"

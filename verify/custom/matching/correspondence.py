@@ -1,0 +1,103 @@
+"""What corresponds to what: checked for completeness, and told."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from port.errors import InputError
+from verify.custom.matching.found import BY_NAME, Found, Match
+from verify.custom.matching.weights import Row, empty, homeless, matches
+from verify.custom.module.torch_module import Place
+from verify.custom.originals.original import OUTPUT, Call
+from verify.specs.about import Matching
+
+
+@dataclass(frozen=True)
+class Correspondence:
+    """What was found between a port and `calls` of its original, in the order of computation."""
+
+    found: Found
+    calls: Sequence[Call]
+    settled: str = ""
+
+    @property
+    def rows(self) -> list[Row]:
+        """Which variable is which tensor."""
+        return self.found.rows
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """Where each tap is found in the port."""
+        places = self.found.places
+        return {call.tap: places[call.tap] for call in self.calls if call.tap in places}
+
+    @property
+    def doubtful(self) -> list[Match]:
+        """Modules that other layers fit as well, by the same sign, whose names say nothing."""
+        return [m for m in self.found.matches if m.others and m.sign != BY_NAME]
+
+    def refuse_leftovers(
+        self,
+        module: nn.Module,
+        variables: Mapping[str, np.ndarray],
+        without: Sequence[str],
+        port_only: Sequence[str],
+    ) -> None:
+        """Every variable must have its tensor, and every tensor its variable, but for the excepted.
+
+        Raises:
+            InputError: it lists them all.
+        """
+        left = [v for v in homeless(self.rows, variables) if not matches(v, without)]
+        unfilled = [key for key in empty(self.rows, module) if not matches(key, port_only)]
+        if left or unfilled:
+            raise InputError(
+                "weights: without a counterpart are "
+                f"the original's {', '.join(left) or '(none)'}; "
+                f"the port's {', '.join(unfilled) or '(none)'}. "
+                "Name them in `weights` or `layers`, or in `without` and `port_only`"
+            )
+
+    def by_tap(self, variables: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """The variables by the first tap that sees them."""
+        seeing: dict[str, str] = {}
+        waiting: list[str] = []
+        for call in self.calls:
+            waiting += call.variables
+            if call.tap in self.found.places:
+                seeing |= dict.fromkeys(waiting, call.tap)
+                waiting = []
+        by_tap: dict[str, tuple[str, ...]] = {}
+        for variable in variables:
+            tap = seeing.get(variable, OUTPUT)
+            by_tap[tap] = (*by_tap.get(tap, ()), variable)
+        return by_tap
+
+    def summarise(self, module: nn.Module, variables: Mapping[str, np.ndarray]) -> Matching:
+        """For the report: all of it, to be reviewed."""
+        return Matching(
+            weights={row.source: f"{row.target} ({row.layout})" for row in self.rows},
+            taps={tap: f"{p.module or 'the port'} ({p.layout})" for tap, p in self.places.items()},
+            recognised_by=Counter(match.sign for match in self.found.matches if match.tap),
+            ambiguous=[_told(match) for match in self.doubtful],
+            reordered=[match.place for match in self.found.matches if match.reordered],
+            settled=self.settled,
+            only_in_original=homeless(self.rows, variables) if self.rows else [],
+            only_in_port=empty(self.rows, module) if self.rows else [],
+            unplaced=[
+                call.tap
+                for call in self.calls
+                if call.tap not in self.found.places and call.tap not in self.found.not_compared
+            ],
+            not_compared=self.found.not_compared,
+        )
+
+
+def _told(match: Match) -> str:
+    if not match.tap:
+        return f"{match.place}: not compared by itself, since it may be {' or '.join(match.others)}"
+    others = ", ".join(match.others)
+    return f"{match.place}: {match.tap}, by {match.sign}; {others} would fit as well"

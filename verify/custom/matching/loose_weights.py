@@ -1,0 +1,74 @@
+"""Variables that are no layer's of their own, and tensors of modules that are no layer.
+
+A model may have weights itself, and a module with modules inside may have a parameter besides.
+Such are paired one by one: by their names, and at the end by their shapes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from verify.custom.layouts.layout import Layout, fitting
+from verify.custom.matching.alike_names import likeness, plain
+from verify.custom.matching.weights import ANY, Row
+
+# Besides what any module's tensors look like: with axes of size one, so that they broadcast.
+LOOSE = (
+    *ANY,
+    "l c -> 1 l c",
+    "1 l c -> l c",
+    "1 c -> c",
+    "c -> 1 c",
+    "1 1 c -> c",
+    "1 1 c -> c 1 1",
+    "c -> 1 1 c",
+    "c -> c 1 1",
+    "c -> 1 c 1 1",
+    "1 1 1 c -> 1 c 1 1",
+    "1 1 1 c -> c",
+    "h w c -> c h w",
+    "-> 1",
+    "1 ->",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A row, and the other variables that its tensor might as well be."""
+
+    row: Row
+    others: tuple[str, ...]
+
+
+def pair_named(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:
+    """The pairs of fitting shapes whose own names, behind their paths, are the same."""
+    pairs = _paired(tensors, variables)
+    return [pair for pair in pairs if plain(pair.row.key) == plain(pair.row.variable)]
+
+
+def pair_fitting(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:
+    """The pairs of fitting shapes, those of like names first."""
+    return _paired(tensors, variables)
+
+
+def _paired(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:
+    fits: list[tuple[str, str, Layout]] = []
+    for key, tensor in tensors.items():
+        for name, value in variables.items():
+            layout = next(fitting(LOOSE, value.shape, tuple(tensor.shape)), None)
+            if layout is not None:
+                fits.append((key, name, layout))
+    fits.sort(key=lambda fit: (plain(fit[0]) != plain(fit[1]), -likeness(fit[0], fit[1])))
+    pairs: list[Pair] = []
+    keys, names = set[str](), set[str]()
+    for key, name, layout in fits:
+        if key in keys or name in names:
+            continue
+        keys.add(key)
+        names.add(name)
+        rivals = [n for k, n, _ in fits if k == key and n != name]
+        alike = [n for n in rivals if likeness(key, n) >= likeness(key, name)]
+        pairs.append(Pair(Row(name, key, layout), tuple(alike)))
+    return pairs

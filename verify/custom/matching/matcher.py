@@ -1,0 +1,322 @@
+"""Finding out which module of a port is which layer of its original, by following the data.
+
+The port runs once in float64. Each module that has weights is about to read something: the layer
+of the original that reads the same numbers, in whatever layout, and whose variables have fitting
+shapes, is its counterpart. The module gets that layer's weights, and hands on what the layer
+computed, so that a mistake in one module does not hide the next. Modules without weights are
+recognised by what they compute, or else by what they read.
+
+Where a mistake outside of all modules makes the trail end, the next layer in order that fits is
+taken, and said so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from verify.custom.layouts.fingerprint import Fingerprint
+from verify.custom.layouts.guess import fits, gives, layout_of
+from verify.custom.matching.alike_names import likeness
+from verify.custom.matching.found import (
+    BY_NAME,
+    COMPUTES,
+    GIVEN,
+    NAME,
+    ORDER,
+    READS,
+    SHAPES,
+    VALUES,
+    Found,
+    Given,
+    Match,
+)
+from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named
+from verify.custom.matching.weights import Row, load, matches, own_state, possible_rows, state_of
+from verify.custom.matching.whole_modules import depth, is_whole, stacked, whole_rows
+from verify.custom.module.outputs import first_tensor, with_first
+from verify.custom.module.torch_module import Place, is_torchs_own, path_of
+from verify.custom.originals.original import OUTPUT, RETURNED, Call
+
+
+class Matcher:
+    """Follows the data through `module`, a copy in float64 that it fills with weights.
+
+    Args:
+        module: the port.
+        calls: the original's layers at work.
+        variables: the original's.
+        given: what need not be found out.
+        goes_on: what is not of its layer's shape is handed on as it is, not as the layer has it.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        calls: Sequence[Call],
+        variables: Mapping[str, np.ndarray],
+        given: Given,
+        goes_on: bool,
+    ) -> None:
+        self._goes_on = goes_on
+        self._hold_others = set[str]()  # places inside which another module has worked
+        self._module, self._variables, self._given = module, variables, given
+        self._calls = {call.tap: call for call in calls}
+        self._left = dict(self._calls)
+        self._values = {call.tap: Fingerprint.of(call.value) for call in calls}
+        self._layer_of = {path: tap for tap, path in given.modules.items()}
+        self._tap_of = {place: tap for tap, place in given.places.items() if place}
+        self._pending: dict[str, tuple[list[Fingerprint], Call | None]] = {}
+        self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
+        self._single = list(given.rows)  # of weights that were paired one by one
+        self.found = Found(list(given.rows))
+        load(module, given.rows, variables)
+        self._fill_loose(own_variables_of(calls), state_of(module), pair_named, NAME)
+
+    def before(
+        self, place: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """A module is about to work: if it has weights, find its layer and take them from there."""
+        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
+        reads = [Fingerprint.of(x.numpy()) for x in tensors]
+        call = None
+        if own_state(module):
+            call = self._layer(place, module, reads)
+            if call is not None and path_of(place) not in self._filled:
+                self._fill(path_of(place), module, call, (args, kwargs))
+            if call is not None:
+                self._forget_parts(call)
+            else:
+                own = {f"{path_of(place)}.{n}": t for n, t in own_state(module).items()}
+                self._fill_loose(self._variables, own, pair_named, NAME)
+        self._hold_others |= self._pending.keys()
+        self._pending[place] = reads, call
+
+    def after(self, place: str, module: nn.Module, output: Any) -> Any:
+        """A module has worked: find the tap of its output, and go on with the original's."""
+        reads, call = self._pending.pop(place)
+        tensor = first_tensor(output)
+        if tensor is None or not tensor.is_floating_point():
+            if call is not None:
+                self._left.pop(call.tap, None)
+            return None
+        if (said := self._tap_of.get(place)) is not None:
+            self._left.pop(call.tap if call else said, None)
+            call = self._calls[said]
+        elif call is not None:
+            call = self._surely(place, module, call, tensor)
+        if call is None:
+            call = self._without_weights(place, module, reads, tensor)
+        if call is None:
+            return None
+        self._left.pop(call.tap, None)
+        returned = self._left.get(f"{call.tap}{RETURNED}")
+        if returned is not None and not fits(call.value, tensor) and fits(returned.value, tensor):
+            call = self._left.pop(returned.tap)
+        if (self._given.places.get(call.tap) or place) != place:
+            return None  # it is found elsewhere
+        layout = self._given.layouts.get(call.tap) or layout_of(call.value, tensor)
+        if self._given.places.get(call.tap, place) is not None:
+            self.found.places[call.tap] = Place(place, layout)
+        if not fits(call.value, tensor) and call.tap not in self._given.layouts:
+            self.found.unfit.append(place)
+            if self._goes_on:
+                return None
+        return with_first(module, output, torch.from_numpy(layout.to_port(call.value)))
+
+    def _surely(self, place: str, module: nn.Module, call: Call, output: Tensor) -> Call | None:
+        """The layer whose weights a module has, if its output is that layer's, or may be.
+
+        It is not where a module inside has put it out, where the module computes what another
+        layer does (it fuses two), and where it holds others and has a parameter besides.
+        """
+        if call.tap not in self._left:
+            return None
+        if gives(output, call.value):
+            return call
+        computed = Fingerprint.of(output.numpy())
+        is_another = any(
+            value.matches(computed) and fits(self._left[tap].value, output)
+            for tap, value in self._values.items()
+            if tap in self._left and tap != OUTPUT
+        )
+        holds_others = place in self._hold_others and not is_torchs_own(module)
+        if is_another or holds_others:
+            del self._left[call.tap]
+            return None
+        return call
+
+    def fill_the_rest(self) -> None:
+        """Modules that did not work themselves, their weights being used by others."""
+        for path, module in self._module.named_modules():
+            if own_state(module) and path not in self._filled:
+                call = self._layer(path, module, [])
+                if call is not None:
+                    self._fill(path, module, call, None)
+                    del self._left[call.tap]
+        self._fill_loose(self._variables, state_of(self._module), pair_fitting, SHAPES)
+
+    def _fill_loose(
+        self,
+        variables: Iterable[str],
+        tensors: Mapping[str, Tensor],
+        pair: Callable[[Mapping[str, Tensor], Mapping[str, np.ndarray]], Sequence[Pair]],
+        sign: str,
+    ) -> None:
+        """Pair variables and tensors that nothing has claimed, and load them."""
+        rows, given = self.found.rows, self._given
+        if given.converted:
+            return
+        placed = {row.variable for row in rows}
+        filled = {key for row in rows for key in (row.key, *row.addends)}
+        left = [v for v in variables if v not in placed and not matches(v, given.without)]
+        empty = {
+            key: tensor
+            for key, tensor in tensors.items()
+            if key not in filled and not matches(key, given.port_only)
+        }
+        for found in pair(empty, {name: self._variables[name] for name in left}):
+            row = found.row
+            rows.append(row)
+            self._single.append(row)
+            load(self._module, [row], self._variables)
+            match = Match(row.key, row.variable, sign, found.others, is_layer=False)
+            self.found.matches.append(match)
+
+    def _layer(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> Call | None:
+        """The layer whose weights a module has to get, the surest sign first."""
+        path = path_of(place)
+        calls = self._calls_of(module)
+        if path in self._filled:  # weights that are used more than once
+            own = self._filled[path]
+            return next((call for call in calls if call.variables == own), None)
+        if path in self._layer_of:
+            tap = self._layer_of[path]
+            call = next((call for call in calls if call.tap == tap), None)
+            if call is not None:
+                self.found.matches.append(Match(place, call.tap, GIVEN))
+            return call
+        possible = [
+            call
+            for call in calls
+            if call.tap != OUTPUT
+            and call.tap not in self._given.modules
+            and self._open(call)
+            and next(self._ways(path, module, call), None)
+        ]
+        if not possible:
+            return None
+        holding = [
+            call for call in possible if self._given.loaded and self._holds(path, module, call)
+        ]
+        reading = [call for call in holding or possible if _share(call.reads, reads)]
+        # Of equals the order stays.
+        like = sorted(reading or holding or possible, key=lambda call: -likeness(call.tap, path))
+        first, *others = like
+        named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
+        sign = READS if reading else VALUES if holding else ORDER if others else SHAPES
+        if reading and others and named:
+            sign = BY_NAME
+        reordered = any(read.reorders(other) for read in first.reads for other in reads)
+        names = tuple(call.tap for call in others)
+        self.found.matches.append(Match(place, first.tap, sign, names, reordered))
+        return first
+
+    def _calls_of(self, module: nn.Module) -> list[Call]:
+        """The calls left, as a module may be them: with what is inside, and stacked."""
+        if not is_whole(module):
+            return list(self._left.values())
+        whole = [replace(c, variables=c.variables + c.inside) for c in self._left.values()]
+        return [call for call in stacked(whole, depth(module)) if call.variables]
+
+    def _forget_parts(self, call: Call) -> None:
+        """The layers that a module is with `call`'s, and which worked before it."""
+        for tap in list(self._left):
+            if tap == call.tap:
+                return
+            own = set(self._left[tap].variables)
+            if own and own < set(call.variables):
+                del self._left[tap]
+
+    def _open(self, call: Call) -> list[str]:
+        """The variables of a layer that still need a place in the port."""
+        named = {row.variable for row in self._single}
+        without = self._given.without
+        return [v for v in call.variables if v not in named and not matches(v, without)]
+
+    def _ways(self, path: str, module: nn.Module, call: Call) -> Iterator[list[Row]]:
+        port_only = [*self._given.port_only, *(row.key for row in self._single)]
+        variables = {name: self._variables[name] for name in self._open(call)}
+        ways = whole_rows if is_whole(module) else possible_rows
+        return ways(path, module, variables, port_only)
+
+    def _holds(self, path: str, module: nn.Module, call: Call) -> bool:
+        """Are the layer's weights in the module already, in some layout?"""
+        own = {f"{path}.{name}" if path else name: t for name, t in state_of(module).items()}
+        return any(
+            all(np.array_equal(row.held(own), row.value(self._variables)) for row in way)
+            for way in self._ways(path, module, call)
+        )
+
+    def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
+        """Load the layer's weights, of several possible layouts the one that gives its values."""
+        self._filled[path] = call.variables
+        if is_whole(module):  # what is inside does not work by itself, on either side
+            names = [name for name, _ in module.named_modules() if name]
+            self._filled |= {f"{path}.{name}": call.variables for name in names}
+        if self._given.converted:
+            return
+        ways = list(self._ways(path, module, call))
+        chosen = ways[0] if ways else []
+        for way in ways if len(ways) > 1 and arguments else ():
+            load(self._module, way, self._variables)
+            output = first_tensor(module.forward(*arguments[0], **arguments[1]))
+            if output is not None and gives(output, call.value):
+                chosen = way
+                break
+        load(self._module, chosen, self._variables)
+        self.found.rows += chosen
+
+    def _without_weights(
+        self, place: str, module: nn.Module, reads: Sequence[Fingerprint], output: Tensor
+    ) -> Call | None:
+        """The tap of what a module computes: the same numbers, or else read from the same."""
+        computed = Fingerprint.of(output.numpy())
+        calls = [
+            call
+            for call in self._left.values()
+            if call.tap != OUTPUT and call.tap not in self._given.places
+        ]
+        alike = [call for call in calls if self._values[call.tap].matches(computed)]
+        same = [call for call in alike if fits(call.value, output)]
+        same.sort(key=lambda call: not _share(call.reads, reads))  # the sort is stable
+        if same:
+            self.found.matches.append(Match(place, same[0].tap, COMPUTES))
+            return same[0]
+        if any(module.children()) or any(computed.matches(read) for read in reads):
+            return None
+        reading = [
+            call
+            for call in calls
+            if not call.variables and len(call.reads) == 1 and _share(call.reads, reads)
+            if fits(call.value, output)
+        ]
+        if len(reading) > 1:
+            others = tuple(call.tap for call in reading)
+            self.found.matches.append(Match(place, "", READS, others))
+        elif reading:
+            self.found.matches.append(Match(place, reading[0].tap, READS))
+            return reading[0]
+        return None
+
+
+def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:
+    """Of the model itself, and of no layer."""
+    return calls[-1].variables
+
+
+def _share(reads: Sequence[Fingerprint], others: Sequence[Fingerprint]) -> bool:
+    return any(read.matches(other) for read in reads for other in others)

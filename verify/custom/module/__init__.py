@@ -1,0 +1,1 @@
+"""The port: a torch module whose parts are watched, and fed."""

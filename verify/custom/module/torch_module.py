@@ -1,0 +1,197 @@
+"""Anybody's torch module as a runner: its modules are watched, and their outputs replaced."""
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from port.errors import InputError
+from verify.custom.layouts.layout import Layout
+from verify.custom.module.outputs import first_tensor, with_first
+from verify.custom.originals.original import OUTPUT
+from verify.runners.pytorch import REFUSALS
+from verify.specs.spec import See, Stage
+
+# Calls the module on its inputs by name and returns its one output.
+Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+# Is told of a module at work: its place, itself, and what it returned, which it may replace.
+Watch = Callable[[str, nn.Module, Any], Any]
+# Is told of a module that is about to work: its place, itself, and its arguments.
+Before = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any]], None]
+
+
+def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
+    """The module called with its inputs in order; of a structure, its logits.
+
+    Raises:
+        TypeError: it returns neither a tensor nor something with logits.
+    """
+    output = module(*inputs.values())
+    output = getattr(output, "logits", output)
+    if not isinstance(output, Tensor):
+        kind = type(output).__name__
+        raise TypeError(f"the port returns a {kind}: give a `forward` that picks one tensor")
+    return output
+
+
+@contextmanager
+def watch(module: nn.Module, see: Watch, before: Before | None = None) -> Iterator[None]:
+    """Call `see(place, module, output)` after every module inside `module` has worked.
+
+    A place is a module's path, and `path#2` when it works for the second time. `before` is called
+    with `(place, module, arguments)` when it is about to.
+    """
+    calls: Counter[str] = Counter()
+    handles = []
+
+    def register(path: str, inner: nn.Module) -> None:
+        def place() -> str:
+            return path if calls[path] == 1 else f"{path}#{calls[path]}"
+
+        def start(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            calls[path] += 1
+            if before is not None:
+                before(place(), inner, args, kwargs)
+
+        def end(_: nn.Module, _args: Any, output: Any) -> Any:
+            return see(place(), inner, output)
+
+        handles.append(inner.register_forward_pre_hook(start, with_kwargs=True))
+        handles.append(inner.register_forward_hook(end))
+
+    for path, inner in module.named_modules():
+        if path:
+            register(path, inner)
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tap is found in the port: after which module's work, and in what layout."""
+
+    module: str
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class ModulePort:
+    """Makes runners of copies of `module`, which itself stays as it is.
+
+    `inputs` are the layouts of the inputs by name; `stopped` is filled with the message of an
+    error that kept the port from computing all of its taps.
+    """
+
+    module: nn.Module
+    places: Mapping[str, Place]
+    inputs: Mapping[str, Layout]
+    forward: Forward = forward
+    stopped: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, precision: str) -> "ModulePortRunner":
+        """A runner in `float64` or `float32`."""
+        return ModulePortRunner(self, precision)
+
+
+class ModulePortRunner:
+    """Runs a copy of a port in one precision; see `verify.specs.spec.ModuleRunner`."""
+
+    def __init__(self, port: ModulePort, precision: str) -> None:
+        self._port, self._dtype = port, getattr(torch, precision)
+        self._module = copy.deepcopy(port.module).eval().to(self._dtype)
+        self._taps = {place.module: tap for tap, place in port.places.items()}
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray], see: See) -> None:
+        """See `PortRunner`."""
+        self._run(stage, given, see, {})
+
+    def run_layers(self, stage: Stage, seen: Mapping[str, np.ndarray], see: See) -> None:
+        """See `PortRunner`."""
+        self._run(stage, seen, see, {tap: seen[tap] for tap in stage.taps if tap != OUTPUT})
+
+    def module(self, tap: str) -> nn.Module:
+        """See `verify.specs.spec.ModuleRunner`; the whole port for its output."""
+        place = self._port.places.get(tap)
+        return self._module.get_submodule(path_of(place.module) if place else "")
+
+    def to_original(self, tap: str, output: Any) -> np.ndarray:
+        """See `verify.specs.spec.ModuleRunner`."""
+        tensor = first_tensor(output)
+        assert tensor is not None, f"{tap} puts out no tensor"
+        return to_original(tensor, self._port.places[tap].layout)
+
+    def close(self) -> None:
+        """See `PortRunner`."""
+        del self._module
+
+    @torch.no_grad()
+    def _run(
+        self,
+        stage: Stage,
+        given: Mapping[str, np.ndarray],
+        see: See,
+        replacements: Mapping[str, np.ndarray],
+    ) -> None:
+        raised: list[Exception] = []
+
+        def tell(tap: str, output: Tensor) -> None:
+            try:
+                see(tap, to_original(output, self._port.places[tap].layout))
+            except Exception as error:  # no mistake of the port's, whatever it is
+                raised.append(error)
+                raise
+
+        def watched(place: str, module: nn.Module, output: Any) -> Any:
+            tap, tensor = self._taps.get(place), first_tensor(output)
+            if tap is None or tap not in stage.taps or tensor is None:
+                return None
+            tell(tap, tensor)
+            if tap not in replacements:
+                return None
+            layout = self._port.places[tap].layout
+            return with_first(module, output, self._tensor(replacements[tap], layout))
+
+        inputs = {n: self._tensor(given[n], layout) for n, layout in self._port.inputs.items()}
+        try:
+            with watch(self._module, watched):
+                output = self._port.forward(self._module, inputs)
+        except REFUSALS as error:  # what is missing is reported as not computed
+            if error in raised:
+                raise
+            self._port.stopped["by"] = f"{type(error).__name__}: {error}"
+        else:
+            if OUTPUT in stage.taps:
+                tell(OUTPUT, output)
+
+    def _tensor(self, array: np.ndarray, layout: Layout) -> Tensor:
+        tensor = torch.from_numpy(layout.to_port(array))
+        return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
+
+
+def path_of(place: str) -> str:
+    """The path of the module of a place."""
+    return place.partition("#")[0]
+
+
+def to_original(tensor: Tensor, layout: Layout) -> np.ndarray:
+    """A tensor in the original's layout; as it is, if its shape is no such one."""
+    array = tensor.detach().numpy()
+    try:
+        return layout.to_original(array)
+    except InputError:
+        return array.copy()
+
+
+def is_torchs_own(module: nn.Module) -> bool:
+    """Is it a layer of torch's, or one that is derived from such?"""
+    kinds = [kind.__module__ for kind in type(module).__mro__ if kind is not nn.Module]
+    return any(k.startswith("torch.nn.modules.") and "container" not in k for k in kinds)

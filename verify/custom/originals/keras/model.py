@@ -1,0 +1,259 @@
+"""A Keras model as an original."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from port.errors import InputError
+from verify.custom.layouts.fingerprint import Fingerprint
+from verify.custom.originals.keras.layers import (
+    flat,
+    is_float,
+    like,
+    named_layers,
+    names_by_layer,
+    to_numpy,
+    variables_of,
+    watch,
+)
+from verify.custom.originals.keras.training import KerasTrainer
+from verify.custom.originals.keras.whole_constants import whole_constants
+from verify.custom.originals.original import OUTPUT, Call
+from verify.custom.originals.probes import probe_weights
+from verify.runners.tensorflow import import_keras
+from verify.specs.spec import Arrays, Stage
+
+# The path of the model itself, beside those of its layers.
+MODEL = ""
+
+
+class KerasModel:
+    """A Keras model of any kind: sequential, functional or subclassed.
+
+    Args:
+        build: makes the model; or the model itself, if its configuration says how to rebuild it.
+            It is built anew in each precision, since only so does a constant such as an epsilon
+            keep all its digits in float64.
+        seed: draw weights that suit a comparison, batch norms far from their defaults; None keeps
+            those that the model was built with.
+
+    Attributes:
+        variables: every weight by name, the layer's path and the variable's own name; the model's
+            own weights, which no layer has, by their own name alone.
+        trainable: of those, the ones that training changes through gradients.
+        notes: none.
+    """
+
+    notes: Sequence[str] = ()
+
+    def __init__(self, build: Callable[[], Any], *, seed: int | None = None) -> None:
+        self._keras = import_keras()
+        self._models: dict[str, Any] = {}
+        model, self._build = None, build
+        if isinstance(build, self._keras.Model):
+            model, self._build = build, partial(_rebuilt, build)
+        model = model or self._made("float32")
+        layers = self._holders(model)
+        found = variables_of(layers)
+        self.trainable = frozenset(name for name, variable in found.items() if variable.trainable)
+        self.variables: Arrays = {name: to_numpy(variable) for name, variable in found.items()}
+        if seed is not None:
+            self.variables = probe_weights(
+                self.variables, seed, _depthwise_kernels(layers), self.trainable
+            )
+
+    def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
+        """See `AnyOriginal`."""
+        model = self.model("float64")
+        layers = self._layers(model)
+        by_path = names_by_layer(self._holders(model))
+        names = {id(layer): by_path[path] for path, layer in layers.items()}
+        inside = {id(layer): tuple(_inside(path, by_path)) for path, layer in layers.items()}
+        calls: list[Call] = []
+
+        def see(tap: str, layer: Any, reads: tuple[Any, ...], value: Any) -> None:
+            if is_float(value):
+                array = to_numpy(value)
+                if array.dtype != np.float64:
+                    raise InputError(f"layer {tap!r} computes in {array.dtype}, not in float64")
+                read = tuple(Fingerprint.of(to_numpy(tensor)) for tensor in flat(reads))
+                own, parts = names.get(id(layer), ()), inside.get(id(layer), ())
+                calls.append(Call(tap, own, read, array, parts))
+
+        with watch(layers, see):
+            output = to_numpy(_run(model, inputs))
+        if late := variables_of(self._holders(model)).keys() - self.variables.keys():
+            raise InputError(
+                f"the model makes {', '.join(sorted(late))} when it is first called: "
+                "call it once inside the function that builds it"
+            )
+        return [*calls, Call(OUTPUT, by_path[MODEL], (), output)]
+
+    def runner(self, precision: str, inputs: Sequence[str]) -> "KerasRunner":
+        """See `AnyOriginal`."""
+        model = self.model(precision)
+        return KerasRunner(self._layers(model), partial(_run, model), inputs)
+
+    def trainer(self, precision: str) -> KerasTrainer:
+        """See `AnyOriginal`."""
+        model = self.model(precision)
+        return KerasTrainer(model, self._holders(model))
+
+    def model(self, precision: str) -> Any:
+        """The model in a precision, with the weights that are compared; it is built once.
+
+        Raises:
+            InputError: it cannot be had in that precision.
+        """
+        if precision in self._models:
+            return self._models[precision]
+        model = self._made(precision)
+        holders = self._holders(model)
+        for name, variable in variables_of(holders).items():
+            dtype = self._keras.backend.standardize_dtype(variable.dtype)
+            if dtype != precision:
+                raise InputError(
+                    f"variable {name!r} is {dtype} in a model built for {precision}: build the "
+                    "model inside the function you give, and set no dtype there, or "
+                    "keras.config.floatx()"
+                )
+            if name not in self.variables:
+                raise InputError(f"the model has a variable {name!r} in {precision} alone")
+            variable.assign(self.variables[name])
+        for layer in holders.values():
+            if hasattr(layer, "finalize_state"):  # a preprocessing layer takes its statistics over
+                layer.finalize_state()
+        self._models[precision] = model
+        return model
+
+    def _made(self, precision: str) -> Any:
+        config = self._keras.config
+        before = config.floatx(), config.dtype_policy()
+        self._keras.backend.clear_session()  # so that layers get the same names in every build
+        config.set_floatx(precision)
+        config.set_dtype_policy(precision)
+        try:
+            return self._build()
+        finally:
+            config.set_floatx(before[0])
+            config.set_dtype_policy(before[1])
+
+    def _holders(self, model: Any) -> dict[str, Any]:
+        """All that may have weights by path: the layers, and the model itself."""
+        return {**self._layers(model), MODEL: model}
+
+    def _layers(self, model: Any) -> dict[str, Any]:
+        """The layers by their first path, and operations such as `x + y` by name; no inputs."""
+        layers: dict[str, Any] = {}
+        known = set[int]()
+        for path, layer in named_layers(model):
+            if id(layer) not in known:
+                layers[path] = layer
+                known.add(id(layer))
+        operations = getattr(model, "operations", ())
+        layers |= {op.name: op for op in operations if id(op) not in known}
+        inputs = self._keras.layers.InputLayer
+        return {path: layer for path, layer in layers.items() if not isinstance(layer, inputs)}
+
+
+class KerasRunner:
+    """Runs a model whose `layers` are watched; `inputs` are the names of what it reads.
+
+    `run_layer` lets every layer read what it is given, in one run for all that are asked for.
+    """
+
+    def __init__(
+        self,
+        layers: dict[str, Any],
+        run: Callable[[Mapping[str, np.ndarray]], Any],
+        inputs: Sequence[str],
+    ) -> None:
+        self._layers, self._run, self._inputs = layers, run, inputs
+        self._alone: tuple[Mapping[str, np.ndarray], Arrays] | None = None
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
+        """See `OriginalRunner`."""
+        return self._taps(set(stage.taps), given, {})
+
+    def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See `OriginalRunner`."""
+        if self._alone is None or self._alone[0] is not seen or tap not in self._alone[1]:
+            taps = seen.keys() - set(self._inputs)
+            self._alone = seen, self._taps(taps, seen, {name: seen[name] for name in taps})
+        return self._alone[1].pop(tap)
+
+    def close(self) -> None:
+        """See `OriginalRunner`."""
+        self._layers, self._alone = {}, None
+
+    def _taps(
+        self,
+        taps: AbstractSet[str],
+        given: Mapping[str, np.ndarray],
+        replacements: Mapping[str, np.ndarray],
+    ) -> Arrays:
+        found: Arrays = {}
+
+        def see(tap: str, _layer: Any, _reads: tuple[Any, ...], value: Any) -> Any:
+            if tap not in taps:
+                return None
+            found[tap] = to_numpy(value)
+            return like(value, replacements[tap]) if tap in replacements else None
+
+        with watch(self._layers, see):
+            output = self._run({name: given[name] for name in self._inputs})
+        if OUTPUT in taps:
+            found[OUTPUT] = to_numpy(output)
+        return found
+
+
+def _run(model: Any, given: Mapping[str, np.ndarray]) -> Any:
+    """The model's output for its inputs, in their order."""
+    dtype = model.compute_dtype
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in _in_order(model, given)]
+    with whole_constants():
+        output = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
+    if not is_float(output):
+        raise InputError("the model returns more than one tensor; build one that returns one")
+    return output
+
+
+def _in_order(model: Any, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The inputs as the model takes them: by name if it has names for several, or as they come."""
+    names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
+    if len(given) == 1 or not names or not set(given) & set(names):
+        return list(given.values())
+    if set(given) != set(names):
+        raise InputError(f"inputs: the original's are {', '.join(names)}, given {', '.join(given)}")
+    return [given[name] for name in names]
+
+
+def _rebuilt(model: Any) -> Any:
+    """From its configuration, in the precision that Keras is set to now."""
+    import keras
+
+    return type(model).from_config(_in_precision(model.get_config(), keras.config.floatx()))
+
+
+def _in_precision(config: Any, precision: str) -> Any:
+    if isinstance(config, dict):
+        return {key: _in_precision(value, precision) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_in_precision(value, precision) for value in config)
+    return precision if config == "float32" else config
+
+
+def _inside(container: str, names: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The variables of the layers inside a container, by the layers' paths."""
+    for path, own in names.items():
+        if path.startswith(f"{container}/"):
+            yield from own
+
+
+def _depthwise_kernels(layers: Mapping[str, Any]) -> frozenset[str]:
+    """Those that Keras names like any other kernel."""
+    kernels = {f"{p}/kernel" for p, layer in layers.items() if "Depthwise" in type(layer).__name__}
+    return frozenset(kernels)
