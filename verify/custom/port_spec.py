@@ -1,29 +1,32 @@
 """A `PortSpec` of anybody's port, from its original, the torch module, and an input."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
-from verify.custom.layouts.fingerprint import agree
 from verify.custom.layouts.guess import likely_layout
 from verify.custom.layouts.layout import Layout
+from verify.custom.layouts.nested import by_name, in_one_line, told
 from verify.custom.matching.confirm import confirm, larger
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.follow import follow
 from verify.custom.matching.found import Given
+from verify.custom.matching.outputs import outputs_agree
 from verify.custom.matching.said import load_converted, refuse_idle, refuse_unused
 from verify.custom.matching.settle import settle
 from verify.custom.matching.weights import differing, load, rows_of_table
 from verify.custom.matching.whole_modules import is_whole
-from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of, to_original
-from verify.custom.originals.original import OUTPUT, AnyOriginal, Call
+from verify.custom.module.outputs import named_tensors
+from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of
+from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outputs_of
 from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.training.sides import Sides, training_spec
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
@@ -43,7 +46,7 @@ def port_spec(
     name: str,
     original: AnyOriginal,
     port: nn.Module,
-    inputs: np.ndarray | Mapping[str, np.ndarray],
+    inputs: Any,
     *,
     layers: Mapping[str, str] | None = None,
     weights: Table | Convert | None = None,
@@ -62,7 +65,8 @@ def port_spec(
         name: what the report is headed with.
         original: such as a `KerasModel`.
         port: the module to judge; a copy of it gets the original's weights.
-        inputs: of the original, in its layout: one array, or several by name.
+        inputs: of the original, in its layout: one array, or several in a dict or a list, which
+            may be nested. Each is called by its key or number; inside of another, `a/b`.
         layers: a layer's name to the path of the module that has its weights.
         weights: a variable's name to the key of a tensor in the port's state dict, or to
             `(key, layout)`; or a function of your own from variables to a state dict.
@@ -71,7 +75,9 @@ def port_spec(
         input_layouts: by name; NHWC becomes NCHW, and NTHWC becomes NCTHW, if not given.
         without: patterns of variables that the port has no place for.
         port_only: patterns of the port's tensors that are none of the original's variables.
-        forward: calls the port on its inputs by name, if `port(*inputs)` does not do.
+        forward: calls the port on its inputs by name, if neither its arguments' names nor their
+            order do; and picks or names what it returns, if its outputs are not the original's in
+            name or order.
         loaded: the port has its weights already; they are compared, bit for bit.
 
     Layouts are written as einops patterns from the original to the port, see `Layout`.
@@ -79,8 +85,7 @@ def port_spec(
     Raises:
         InputError: a name is unknown, or weights are left over on either side.
     """
-    if not isinstance(inputs, Mapping):
-        inputs = {"input": inputs}
+    inputs = _named(inputs)
     layouts = {n: likely_layout(a.ndim, a.ndim) for n, a in inputs.items()}
     layouts |= {n: Layout.parse(text) for n, text in (input_layouts or {}).items()}
     if unknown := layouts.keys() - inputs.keys():
@@ -94,11 +99,20 @@ def port_spec(
     refuse_idle("without", without, original.variables)
     refuse_idle("port_only", port_only, module.state_dict())
     calls = original.calls(inputs)
-    given = _given(calls, original.variables, module, layers, table, taps, without, port_only)
+    given = _given(
+        calls, inputs, original.variables, module, layers, table, taps, without, port_only
+    )
     given = replace(given, loaded=loaded, converted=converted is not None)
     run = partial(_run, forward, {n: layouts[n].to_port(a) for n, a in inputs.items()})
     followed = copy.deepcopy(module).double()
-    found = follow(followed, calls, original.variables, given, run)
+    try:
+        found = follow(followed, calls, original.variables, given, run)
+    except (TypeError, KeyError, AttributeError, NotImplementedError) as error:
+        told_inputs = told({n: layouts[n].to_port(a) for n, a in inputs.items()})
+        raise InputError(
+            f"the port does not run on {told_inputs}: {in_one_line(error)}; say how it is called: "
+            "forward=lambda port, x: port(…)"
+        ) from error
     correspondence = Correspondence(found, calls)
     refuse_unused(given, found, calls)
     if converted is not None:
@@ -123,11 +137,10 @@ def port_spec(
         module,
         forward,
         correspondence.rows,
-        next(iter(layouts.items())),
-        correspondence.places[OUTPUT].layout,
+        layouts,
+        {tap: correspondence.places[tap] for tap in outputs_of(calls)},
     )
-    floats = [array.dtype.kind == "f" for array in inputs.values()]
-    trains = bool(sides.rows and sides.trainable) and floats == [True]
+    trains = bool(sides.rows and sides.trainable)
     made = ModulePort(module, correspondence.places, layouts, forward)
     training = _training(name, sides, inputs, calls) if trains else None
     return PortPlan(
@@ -161,16 +174,15 @@ def _agrees_again(
     others = larger(inputs)
     in_port = {name: layouts[name].to_port(array) for name, array in others.items()}
     with torch.no_grad():
-        output = _run(forward, in_port, copy.deepcopy(module).double())
-    return agree(
-        to_original(output, correspondence.places[OUTPUT].layout), original.calls(others)[-1].value
-    )
+        returned = _run(forward, in_port, copy.deepcopy(module).double())
+    return outputs_agree(correspondence.places, outputs_of(original.calls(others)), returned)
 
 
 def _judges(name: str, training: TrainingSpec | None) -> Mapping[str, Judge]:
     if training is None:
         raise InputError(
-            f"{name}: level training is for Keras models of one input alone; leave --level out"
+            f"{name}: level training is for Keras models of which weights are trained; "
+            "leave --level out"
         )
     return {"training": lambda comparer: comparer.train(training)}
 
@@ -185,8 +197,20 @@ def _explain_training(
 def _training(
     name: str, sides: Sides, inputs: Mapping[str, np.ndarray], calls: Sequence[Call]
 ) -> TrainingSpec:
-    (batch,) = inputs.values()
-    return training_spec(name, sides, batch, calls[-1].value.shape)
+    outputs = {tap: call.value for tap, call in outputs_of(calls).items()}
+    return training_spec(name, sides, dict(inputs), outputs)
+
+
+def _named(inputs: Any) -> dict[str, np.ndarray]:
+    """The user's inputs by name."""
+    named = by_name(inputs, lambda value: hasattr(value, "shape") and hasattr(value, "dtype"))
+    arrays = {name or "input": np.asarray(array) for name, array in named.items()}
+    if not arrays or any(array.dtype.kind not in "fiub" for array in arrays.values()):
+        raise InputError(
+            "inputs: give a numpy array of numbers, or several by name or in order: "
+            "{'image': array, 'tokens': array}"
+        )
+    return arrays
 
 
 def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
@@ -196,10 +220,12 @@ def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
     return {}, weights
 
 
-def _run(forward: Forward, inputs: Mapping[str, np.ndarray], module: nn.Module) -> Tensor:
+def _run(
+    forward: Forward, inputs: Mapping[str, np.ndarray], module: nn.Module
+) -> dict[str, Tensor]:
     tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
     doubles = {n: t.double() if t.is_floating_point() else t for n, t in tensors.items()}
-    return forward(module, doubles)
+    return named_tensors(forward(module, doubles))
 
 
 def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:
@@ -213,6 +239,7 @@ def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) 
 
 def _given(
     calls: Sequence[Call],
+    inputs: Collection[str],
     variables: Mapping[str, np.ndarray],
     module: nn.Module,
     layers: Mapping[str, str] | None,
@@ -226,6 +253,7 @@ def _given(
     paths = dict(module.named_modules())
     modules: dict[str, str] = {}
     for layer, path in (layers or {}).items():
+        layer = layer_tap(layer, inputs)
         tap = f"{layer}/linear" if f"{layer}/linear" in by_tap else layer
         if tap not in by_tap:
             raise InputError(f"layers: the original has no layer {layer!r}")

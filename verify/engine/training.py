@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -104,9 +105,8 @@ def _explained(
     with closing(spec.original("float64")) as runner:
         for run in range(RUNS):
             place = run % len(spec.batches)
-            batch = spec.batches[place]
-            clips = Moved({"clips": batch.clips}, "float64", run, zeros=True)["clips"]
-            values = runner.run(replace(batch, clips=clips))
+            move = partial(Moved, precision="float64", seed=run, zeros=True)
+            values = runner.run(spec.batches[place].moved(move))
             for name in names:
                 error = difference(values[name], truths[place][name])
                 unit = unit_of(spec, name, error.scale, largest[place])
@@ -125,7 +125,7 @@ def largest_gradient(spec: TrainingSpec, truth: Arrays) -> float:
 
 
 def _is_of_variable(spec: TrainingSpec, name: str) -> bool:
-    return name.startswith(GRADIENT) and name != spec.input_gradient
+    return name.startswith(GRADIENT) and name.partition(":")[0] != spec.input_gradient
 
 
 def _row(name: str, shape: tuple[int, ...], steps: list[StepErrors]) -> ValueReport:

@@ -10,16 +10,17 @@ from torch import Tensor, nn
 
 from verify.custom.layouts.fingerprint import agree
 from verify.custom.matching.correspondence import Correspondence
+from verify.custom.matching.outputs import outputs_agree
 from verify.custom.module.outputs import first_tensor
 from verify.custom.module.torch_module import to_original, watch
-from verify.custom.originals.original import OUTPUT
+from verify.custom.originals.original import outputs_of
 from verify.runners.pytorch import REFUSALS
 
 
 def confirm(
     correspondence: Correspondence,
     module: nn.Module,
-    run: Callable[[nn.Module], Tensor],
+    run: Callable[[nn.Module], Mapping[str, Tensor]],
     agrees_again: Callable[[], bool],
     said: Collection[str] = (),
 ) -> Correspondence:
@@ -38,7 +39,8 @@ def confirm(
     """
     truths = {call.tap: call.value for call in correspondence.calls}
     places = correspondence.places
-    taps = {place.module: tap for tap, place in places.items() if tap not in (OUTPUT, *said)}
+    taps = {place.module: tap for tap, place in places.items() if tap not in said}
+    taps.pop("", None)  # the outputs
     reasons = dict.fromkeys(taps.values(), "its module does not work")
 
     def see(place: str, _: nn.Module, output: Any) -> None:
@@ -50,10 +52,10 @@ def confirm(
 
     try:
         with watch(module, see), torch.no_grad():
-            output = run(module)
+            returned = run(module)
     except REFUSALS:
         return correspondence
-    if not agree(to_original(output, places[OUTPUT].layout), truths[OUTPUT]):
+    if not outputs_agree(places, outputs_of(correspondence.calls), returned):
         return correspondence
     if not reasons or not agrees_again():
         return correspondence

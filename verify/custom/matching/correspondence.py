@@ -11,7 +11,7 @@ from port.errors import InputError
 from verify.custom.matching.found import BY_NAME, Found, Match
 from verify.custom.matching.weights import Row, empty, homeless, matches
 from verify.custom.module.torch_module import Place
-from verify.custom.originals.original import OUTPUT, Call
+from verify.custom.originals.original import Call
 from verify.specs.about import Matching
 
 
@@ -72,7 +72,7 @@ class Correspondence:
                 waiting = []
         by_tap: dict[str, tuple[str, ...]] = {}
         for variable in variables:
-            tap = seeing.get(variable, OUTPUT)
+            tap = seeing.get(variable, self.calls[-1].tap)
             by_tap[tap] = (*by_tap.get(tap, ()), variable)
         return by_tap
 
@@ -80,7 +80,7 @@ class Correspondence:
         """For the report: all of it, to be reviewed."""
         return Matching(
             weights={row.source: f"{row.target} ({row.layout})" for row in self.rows},
-            taps={tap: f"{p.module or 'the port'} ({p.layout})" for tap, p in self.places.items()},
+            taps={tap: f"{_where(p)} ({p.layout})" for tap, p in self.places.items()},
             recognised_by=Counter(match.sign for match in self.found.matches if match.tap),
             ambiguous=[_told(match) for match in self.doubtful],
             reordered=[match.place for match in self.found.matches if match.reordered],
@@ -94,6 +94,10 @@ class Correspondence:
             ],
             not_compared=self.found.not_compared,
         )
+
+
+def _where(place: Place) -> str:
+    return place.module or f"the port {place.output}".rstrip()
 
 
 def _told(match: Match) -> str:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from verify.custom.layouts.guess import gives, layout_of, likely_layout
 from verify.custom.matching.found import Found, Given
 from verify.custom.matching.matcher import Matcher
+from verify.custom.matching.outputs import pair_outputs
 from verify.custom.module.torch_module import Place, watch
-from verify.custom.originals.original import OUTPUT, Call
+from verify.custom.originals.original import Call, outputs_of
 from verify.runners.pytorch import REFUSALS
 
 
@@ -21,7 +22,7 @@ def follow(
     calls: Sequence[Call],
     variables: Mapping[str, np.ndarray],
     given: Given,
-    run: Callable[[nn.Module], Tensor],
+    run: Callable[[nn.Module], Mapping[str, Tensor]],
 ) -> Found:
     """Match a copy of `module` with what the original did; `run` runs it on the same inputs.
 
@@ -39,17 +40,24 @@ def _followed(
     calls: Sequence[Call],
     variables: Mapping[str, np.ndarray],
     given: Given,
-    run: Callable[[nn.Module], Tensor],
+    run: Callable[[nn.Module], Mapping[str, Tensor]],
     goes_on: bool,
 ) -> tuple[Found, bool]:
     """What was found, and whether the output was the original's in the end."""
     matcher = Matcher(module, calls, variables, given, goes_on)
-    layout, agrees = likely_layout(calls[-1].value.ndim, calls[-1].value.ndim), False
+    returned: Mapping[str, Tensor] | None = None
     # A wrong port may not get to its end; what it did until then is matched.
     with watch(module, matcher.after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
-        output = run(module)
+        returned = run(module)
         matcher.found.finished = True
-        layout, agrees = layout_of(calls[-1].value, output), gives(output, calls[-1].value)
     matcher.fill_the_rest()
-    matcher.found.places[OUTPUT] = Place("", given.layouts.get(OUTPUT, layout))
+    ends = outputs_of(calls)
+    names = dict.fromkeys(ends, "") if returned is None else pair_outputs(ends, returned)
+    agrees = returned is not None
+    for tap, call in ends.items():
+        layout = likely_layout(call.value.ndim, call.value.ndim)
+        if returned is not None:
+            output = returned[names[tap]]
+            layout, agrees = layout_of(call.value, output), agrees and gives(output, call.value)
+        matcher.found.places[tap] = Place("", given.layouts.get(tap, layout), names[tap])
     return matcher.found, agrees

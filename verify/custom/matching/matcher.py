@@ -39,7 +39,7 @@ from verify.custom.matching.weights import Row, load, matches, own_state, possib
 from verify.custom.matching.whole_modules import depth, is_whole, stacked, whole_rows
 from verify.custom.module.outputs import first_tensor, with_first
 from verify.custom.module.torch_module import Place, is_torchs_own, path_of
-from verify.custom.originals.original import OUTPUT, RETURNED, Call
+from verify.custom.originals.original import RETURNED, Call, is_output
 
 
 class Matcher:
@@ -141,7 +141,7 @@ class Matcher:
         is_another = any(
             value.matches(computed) and fits(self._left[tap].value, output)
             for tap, value in self._values.items()
-            if tap in self._left and tap != OUTPUT
+            if tap in self._left and not is_output(tap)
         )
         holds_others = place in self._hold_others and not is_torchs_own(module)
         if is_another or holds_others:
@@ -202,7 +202,7 @@ class Matcher:
         possible = [
             call
             for call in calls
-            if call.tap != OUTPUT
+            if not is_output(call.tap)
             and call.tap not in self._given.modules
             and self._open(call)
             and next(self._ways(path, module, call), None)
@@ -288,7 +288,7 @@ class Matcher:
         calls = [
             call
             for call in self._left.values()
-            if call.tap != OUTPUT and call.tap not in self._given.places
+            if not is_output(call.tap) and call.tap not in self._given.places
         ]
         alike = [call for call in calls if self._values[call.tap].matches(computed)]
         same = [call for call in alike if fits(call.value, output)]

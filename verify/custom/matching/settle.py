@@ -8,14 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verify.custom.layouts.fingerprint import agree
 from verify.custom.matching.alike_names import cross
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.found import GIVEN, Found
 from verify.custom.matching.loose_weights import LOOSE
+from verify.custom.matching.outputs import outputs_agree
 from verify.custom.matching.weights import Row, load, possible_layouts
-from verify.custom.module.torch_module import to_original
-from verify.custom.originals.original import OUTPUT
+from verify.custom.originals.original import is_output, outputs_of
 from verify.runners.pytorch import REFUSALS
 
 # Exchanges of equal-shaped layers that are tried, alone and together, where outputs differ.
@@ -35,7 +34,7 @@ def settle(
     correspondence: Correspondence,
     module: nn.Module,
     variables: Mapping[str, np.ndarray],
-    run: Callable[[nn.Module], Tensor],
+    run: Callable[[nn.Module], Mapping[str, Tensor]],
 ) -> Correspondence:
     """Let the outputs decide: does the port, with these weights, compute what the original does?
 
@@ -48,13 +47,13 @@ def settle(
         variables: the original's.
         run: runs the port on the inputs that the original ran on.
     """
-    truth, place = correspondence.calls[-1].value, correspondence.places[OUTPUT]
+    truths, places = outputs_of(correspondence.calls), correspondence.places
 
     def agrees(found: Found) -> bool:
         load(module, found.rows, variables)
         try:
             with torch.no_grad():
-                return agree(to_original(run(module), place.layout), truth)
+                return outputs_agree(places, truths, run(module))
         except REFUSALS:
             return False
 
@@ -164,7 +163,9 @@ def _paths(correspondence: Correspondence) -> dict[str, str]:
 def _owners(correspondence: Correspondence) -> dict[str, str]:
     """By variable the first tap of its layer."""
     owners: dict[str, str] = {}
-    for call in correspondence.calls[:-1]:
+    for call in correspondence.calls:
+        if is_output(call.tap):
+            continue
         for variable in call.variables:
             owners.setdefault(variable, call.tap)
     return owners

@@ -1,9 +1,16 @@
-"""What a torch module returns, as one tensor: of a tuple or a list, the first."""
+"""What a torch module returns: its tensors by name, and the one that stands for it as a tap."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from verify.custom.layouts.nested import by_name
+
+
+def named_tensors(returned: Any) -> dict[str, Tensor]:
+    """Every tensor by its key, field or number; one that comes alone has the name ``."""
+    return by_name(returned, lambda value: isinstance(value, Tensor))
 
 
 def first_tensor(output: Any) -> Tensor | None:

@@ -12,32 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
+from verify.custom.layouts.arguments import arranged
 from verify.custom.layouts.layout import Layout
-from verify.custom.module.outputs import first_tensor, with_first
-from verify.custom.originals.original import OUTPUT
+from verify.custom.module.outputs import first_tensor, named_tensors, with_first
+from verify.custom.originals.original import is_output
 from verify.runners.pytorch import REFUSALS
 from verify.specs.spec import See, Stage
 
-# Calls the module on its inputs by name and returns its one output.
-Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+# Calls the module on its inputs by name and returns its outputs: a tensor, or a structure of them.
+Forward = Callable[[nn.Module, Mapping[str, Tensor]], Any]
 # Is told of a module at work: its place, itself, and what it returned, which it may replace.
 Watch = Callable[[str, nn.Module, Any], Any]
 # Is told of a module that is about to work: its place, itself, and its arguments.
 Before = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any]], None]
 
 
-def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
-    """The module called with its inputs in order; of a structure, its logits.
-
-    Raises:
-        TypeError: it returns neither a tensor nor something with logits.
-    """
-    output = module(*inputs.values())
-    output = getattr(output, "logits", output)
-    if not isinstance(output, Tensor):
-        kind = type(output).__name__
-        raise TypeError(f"the port returns a {kind}: give a `forward` that picks one tensor")
-    return output
+def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Any:
+    """The module called with its inputs, by the names of its arguments or in their order."""
+    args, kwargs = arranged(module.forward, inputs)
+    return module(*args, **kwargs)
 
 
 @contextmanager
@@ -77,10 +70,14 @@ def watch(module: nn.Module, see: Watch, before: Before | None = None) -> Iterat
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tap is found in the port: after which module's work, and in what layout."""
+    """Where a tap is found in the port: after which module's work, and in what layout.
+
+    `output`: of what the whole port returns, the name of a tensor in it.
+    """
 
     module: str
     layout: Layout
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class ModulePortRunner:
 
     def run_layers(self, stage: Stage, seen: Mapping[str, np.ndarray], see: See) -> None:
         """See `PortRunner`."""
-        self._run(stage, seen, see, {tap: seen[tap] for tap in stage.taps if tap != OUTPUT})
+        self._run(stage, seen, see, {tap: seen[tap] for tap in stage.taps if not is_output(tap)})
 
     def module(self, tap: str) -> nn.Module:
         """See `verify.specs.spec.ModuleRunner`; the whole port for its output."""
@@ -125,9 +122,10 @@ class ModulePortRunner:
 
     def to_original(self, tap: str, output: Any) -> np.ndarray:
         """See `verify.specs.spec.ModuleRunner`."""
-        tensor = first_tensor(output)
+        place = self._port.places[tap]
+        tensor = named_tensors(output)[place.output] if is_output(tap) else first_tensor(output)
         assert tensor is not None, f"{tap} puts out no tensor"
-        return to_original(tensor, self._port.places[tap].layout)
+        return to_original(tensor, place.layout)
 
     def close(self) -> None:
         """See `PortRunner`."""
@@ -163,14 +161,15 @@ class ModulePortRunner:
         inputs = {n: self._tensor(given[n], layout) for n, layout in self._port.inputs.items()}
         try:
             with watch(self._module, watched):
-                output = self._port.forward(self._module, inputs)
+                returned = named_tensors(self._port.forward(self._module, inputs))
         except REFUSALS as error:  # what is missing is reported as not computed
             if error in raised:
                 raise
             self._port.stopped["by"] = f"{type(error).__name__}: {error}"
         else:
-            if OUTPUT in stage.taps:
-                tell(OUTPUT, output)
+            for tap in filter(is_output, stage.taps):
+                if (name := self._port.places[tap].output) in returned:
+                    tell(tap, returned[name])
 
     def _tensor(self, array: np.ndarray, layout: Layout) -> Tensor:
         tensor = torch.from_numpy(layout.to_port(array))

@@ -1,6 +1,6 @@
 """What must be known of an original that anybody brings: its weights, its layers, how it runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +10,25 @@ from verify.custom.layouts.fingerprint import Fingerprint
 from verify.specs.spec import OriginalRunner
 from verify.specs.training_spec import TrainingRunner
 
-# The tap of what the whole net returns.
+# The tap of what the whole net returns; of several things, `output/` and the key or number of each.
 OUTPUT = "output"
 # Behind a recurrent layer's tap: what it returns of its sequence.
 RETURNED = "/returned"
+
+
+def output_tap(name: str) -> str:
+    """The tap of an output by its name in what is returned; one that comes alone has none."""
+    return f"{OUTPUT}/{name}" if name else OUTPUT
+
+
+def is_output(tap: str) -> bool:
+    """Is it the tap of an output?"""
+    return tap == OUTPUT or tap.startswith(f"{OUTPUT}/")
+
+
+def layer_tap(path: str, inputs: Collection[str]) -> str:
+    """The tap of a layer by its path; none of an output, nor an input, whatever it is called."""
+    return f"layer {path}" if is_output(path) or path in inputs else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,11 @@ class Call:
         return any(read.matches(value) for read in self.reads)
 
 
+def outputs_of(calls: Sequence[Call]) -> dict[str, Call]:
+    """Of all calls the outputs, by tap."""
+    return {call.tap: call for call in calls if is_output(call.tap)}
+
+
 class AnyOriginal(Protocol):
     """An original, in whatever form it comes."""
 
@@ -50,7 +70,10 @@ class AnyOriginal(Protocol):
         ...
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
-        """Every layer at work in float64, in the order of computation; `OUTPUT` comes last."""
+        """Every layer at work in float64, in the order of computation, and last the outputs.
+
+        Weights of the model itself are the last output's.
+        """
         ...
 
     @property

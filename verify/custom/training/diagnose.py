@@ -22,7 +22,7 @@ from verify.engine.training import largest_gradient, unit_of
 from verify.numerics.compare import difference
 from verify.reports.training_report import bound_of
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import TrainingBatch, TrainingSpec, gradient_of
+from verify.specs.training_spec import NetBatch, TrainingSpec, gradient_of
 
 MEAN, VARIANCE = "running_mean", "running_var"
 # Numbers that are one but for rounding, as shares.
@@ -49,7 +49,7 @@ def diagnose_own_training(spec: TrainingSpec) -> TrainingDiagnosis:
 
 
 def _diagnosed(
-    spec: TrainingSpec, batch: TrainingBatch, truth: Arrays, port: ModuleTrainer
+    spec: TrainingSpec, batch: NetBatch, truth: Arrays, port: ModuleTrainer
 ) -> TrainingDiagnosis:
     found = port.run(batch)
     differing = _differing(spec, truth, found)
@@ -82,7 +82,7 @@ def _differing(spec: TrainingSpec, truth: Arrays, found: Arrays) -> list[str]:
 
 
 def _norms(
-    port: ModuleTrainer, batch: TrainingBatch, truth: Arrays, wrong: set[str]
+    port: ModuleTrainer, batch: NetBatch, truth: Arrays, wrong: set[str]
 ) -> Iterator[_Mended]:
     """What batch norms remember otherwise."""
     before, (own, counts) = port.statistics(), _of_batch(port, batch)
@@ -113,7 +113,7 @@ def _variables_of_norms(port: ModuleTrainer) -> dict[str, dict[str, str]]:
     return {path: names for path, names in norms.items() if {MEAN, VARIANCE} <= names.keys()}
 
 
-def _of_batch(port: ModuleTrainer, batch: TrainingBatch) -> tuple[Arrays, dict[str, int]]:
+def _of_batch(port: ModuleTrainer, batch: NetBatch) -> tuple[Arrays, dict[str, int]]:
     """What batch norms remember of a batch alone, and of how many numbers a channel."""
     counts: dict[str, int] = {}
 

@@ -11,18 +11,19 @@ from torch import Tensor, nn
 
 from verify.custom.layouts.layout import Layout
 from verify.custom.matching.weights import Row
-from verify.custom.module.torch_module import Forward, to_original
-from verify.custom.originals.original import OUTPUT
+from verify.custom.module.outputs import named_tensors
+from verify.custom.module.torch_module import Forward, Place, to_original
 from verify.runners.pytorch import REFUSALS, gradient_or_zeros
 from verify.specs.about import About
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import (
     INPUT_GRADIENT,
     LOSS,
-    TrainingBatch,
+    NetBatch,
     TrainingRunner,
     TrainingSpec,
     gradient_of,
+    gradients_of_inputs,
 )
 
 
@@ -40,12 +41,16 @@ class Sides:
     module: nn.Module
     forward: Forward
     rows: Sequence[Row]
-    input: tuple[str, Layout]
-    output: Layout
+    inputs: Mapping[str, Layout]
+    outputs: Mapping[str, Place]
 
 
 def training_spec(
-    name: str, sides: Sides, batch: np.ndarray, output_shape: tuple[int, ...], batches: int = 3
+    name: str,
+    sides: Sides,
+    inputs: Arrays,
+    outputs: Arrays,
+    batches: int = 3,
 ) -> TrainingSpec:
     """The comparison of training steps, each from the same weights.
 
@@ -55,22 +60,25 @@ def training_spec(
     Args:
         name: what the report is headed with.
         sides: what is compared.
-        batch: the input; further batches are the same numbers, each batch reordered.
-        output_shape: of the original's output for it.
+        inputs: by name; further batches are the same numbers, each batch reordered.
+        outputs: the original's for it by tap; whole numbers are no part of the loss.
         batches: how many steps.
     """
     stopped: dict[str, str] = {}
     draw = np.random.default_rng(0)
-    weights = [draw.normal(0, 1, output_shape).astype(np.float32) for _ in range(batches)]
-    inputs = [np.roll(batch, index, axis=1) for index in range(batches)]
-    steps = [TrainingBatch(*pair) for pair in zip(inputs, weights, strict=True)]
+    floats = [tap for tap, value in outputs.items() if value.dtype.kind == "f"]
+    steps = []
+    for index in range(batches):
+        weights = {t: draw.normal(0, 1, outputs[t].shape).astype(np.float32) for t in floats}
+        rolled = {n: np.roll(a, index, axis=1) if a.ndim > 1 else a for n, a in inputs.items()}
+        steps.append(NetBatch(rolled, weights))
     # Those that lie in several tensors, whole or in blocks, once.
     variables = list(dict.fromkeys(row.variable for row in sides.rows))
     moving = [name for name in variables if name not in sides.trainable]
     trained = [gradient_of(name) for name in variables if name in sides.trainable]
     return TrainingSpec(
         name=f"{name}: training",
-        values=[*moving, OUTPUT, LOSS, *reversed(trained), INPUT_GRADIENT],
+        values=[*moving, *floats, LOSS, *reversed(trained), *gradients_of_inputs(inputs).values()],
         original=sides.trainer,
         port=partial(ModuleTrainer, sides, stopped),
         batches=steps,
@@ -97,28 +105,43 @@ class ModuleTrainer:
             if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
                 module.dropout = 0.0
 
-    def run(self, batch: TrainingBatch) -> Arrays:
+    def run(self, batch: NetBatch) -> Arrays:
         """See `TrainingRunner`."""
         before = copy.deepcopy(self.module.state_dict())
-        name, layout = self._sides.input
-        x = torch.from_numpy(layout.to_port(batch.clips)).to(self._dtype).requires_grad_()
-        weights = torch.from_numpy(self._sides.output.to_port(batch.labels)).to(self._dtype)
+        inputs = {n: self._tensor(a, self._sides.inputs[n]) for n, a in batch.inputs.items()}
+        fed = {n: inputs[n].requires_grad_() for n in gradients_of_inputs(batch.inputs)}
         values: Arrays = {}
         # A wrong port may refuse; what it did not compute is reported as missing.
         try:
-            output = self._sides.forward(self.module, {name: x})
-            loss = (output * weights).sum()
-            values = self.statistics()
-            values[OUTPUT] = to_original(output, self._sides.output)
+            loss, outputs = self._loss(inputs, batch.weights)
+            values = self.statistics() | outputs
             values[LOSS] = loss.detach().numpy()
             loss.backward()
             values |= self._gradients()
-            values[INPUT_GRADIENT] = to_original(gradient_or_zeros(x), layout)
+            for name, value in gradients_of_inputs(batch.inputs).items():
+                gradient = gradient_or_zeros(fed[name])
+                values[value] = to_original(gradient, self._sides.inputs[name])
         except REFUSALS as error:
             self._stopped["by"] = f"{type(error).__name__}: {error}"
         self.module.zero_grad()
         self.module.load_state_dict(before)
         return values
+
+    def _loss(self, inputs: Mapping[str, Tensor], weights: Arrays) -> tuple[Tensor, Arrays]:
+        """The sum of weighted outputs, and those."""
+        returned = named_tensors(self._sides.forward(self.module, inputs))
+        loss, outputs = torch.zeros((), dtype=self._dtype), Arrays()
+        for tap, its in weights.items():
+            place = self._sides.outputs[tap]
+            if place.output not in returned:
+                raise ValueError(f"the port returns no {place.output} in training")
+            loss = loss + (returned[place.output] * self._tensor(its, place.layout)).sum()
+            outputs[tap] = to_original(returned[place.output], place.layout)
+        return loss, outputs
+
+    def _tensor(self, array: np.ndarray, layout: Layout) -> Tensor:
+        tensor = torch.from_numpy(layout.to_port(array))
+        return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
 
     def close(self) -> None:
         """See `TrainingRunner`."""

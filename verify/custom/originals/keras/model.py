@@ -1,7 +1,8 @@
 """A Keras model as an original."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,9 @@ from verify.custom.originals.keras.layers import (
     variables_of,
     watch,
 )
+from verify.custom.originals.keras.run import run
 from verify.custom.originals.keras.training import KerasTrainer
-from verify.custom.originals.keras.whole_constants import whole_constants
-from verify.custom.originals.original import OUTPUT, Call
+from verify.custom.originals.original import Call, layer_tap
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_keras
 from verify.specs.spec import Arrays, Stage
@@ -83,19 +84,20 @@ class KerasModel:
                 own, parts = names.get(id(layer), ()), inside.get(id(layer), ())
                 calls.append(Call(tap, own, read, array, parts))
 
-        with watch(layers, see):
-            output = to_numpy(_run(model, inputs))
+        with watch(_by_tap(layers, inputs), see):
+            outputs = run(model, inputs)
         if late := variables_of(self._holders(model)).keys() - self.variables.keys():
             raise InputError(
                 f"the model makes {', '.join(sorted(late))} when it is first called: "
                 "call it once inside the function that builds it"
             )
-        return [*calls, Call(OUTPUT, by_path[MODEL], (), output)]
+        ends = [Call(tap, (), (), to_numpy(value)) for tap, value in outputs.items()]
+        return [*calls, *ends[:-1], replace(ends[-1], variables=by_path[MODEL])]
 
     def runner(self, precision: str, inputs: Sequence[str]) -> "KerasRunner":
         """See `AnyOriginal`."""
         model = self.model(precision)
-        return KerasRunner(self._layers(model), partial(_run, model), inputs)
+        return KerasRunner(self._layers(model), partial(run, model), inputs)
 
     def trainer(self, precision: str) -> KerasTrainer:
         """See `AnyOriginal`."""
@@ -168,7 +170,7 @@ class KerasRunner:
     def __init__(
         self,
         layers: dict[str, Any],
-        run: Callable[[Mapping[str, np.ndarray]], Any],
+        run: Callable[[Mapping[str, np.ndarray]], dict[str, Any]],
         inputs: Sequence[str],
     ) -> None:
         self._layers, self._run, self._inputs = layers, run, inputs
@@ -203,32 +205,13 @@ class KerasRunner:
             found[tap] = to_numpy(value)
             return like(value, replacements[tap]) if tap in replacements else None
 
-        with watch(self._layers, see):
-            output = self._run({name: given[name] for name in self._inputs})
-        if OUTPUT in taps:
-            found[OUTPUT] = to_numpy(output)
-        return found
+        with watch(_by_tap(self._layers, self._inputs), see):
+            outputs = self._run({name: given[name] for name in self._inputs})
+        return found | {tap: to_numpy(outputs[tap]) for tap in outputs if tap in taps}
 
 
-def _run(model: Any, given: Mapping[str, np.ndarray]) -> Any:
-    """The model's output for its inputs, in their order."""
-    dtype = model.compute_dtype
-    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in _in_order(model, given)]
-    with whole_constants():
-        output = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
-    if not is_float(output):
-        raise InputError("the model returns more than one tensor; build one that returns one")
-    return output
-
-
-def _in_order(model: Any, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """The inputs as the model takes them: by name if it has names for several, or as they come."""
-    names = [tensor.name for tensor in getattr(model, "inputs", None) or ()]
-    if len(given) == 1 or not names or not set(given) & set(names):
-        return list(given.values())
-    if set(given) != set(names):
-        raise InputError(f"inputs: the original's are {', '.join(names)}, given {', '.join(given)}")
-    return [given[name] for name in names]
+def _by_tap(layers: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any]:
+    return {layer_tap(path, inputs): layer for path, layer in layers.items()}
 
 
 def _rebuilt(model: Any) -> Any:

@@ -4,11 +4,10 @@ from typing import Any
 
 from verify.custom.originals.keras.layers import to_numpy, variables_of
 from verify.custom.originals.keras.recurrent import is_loop
-from verify.custom.originals.keras.whole_constants import whole_constants
-from verify.custom.originals.original import OUTPUT
+from verify.custom.originals.keras.run import run
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import INPUT_GRADIENT, LOSS, TrainingBatch, gradient_of
+from verify.specs.training_spec import LOSS, NetBatch, gradient_of, gradients_of_inputs
 
 
 class KerasTrainer:
@@ -24,23 +23,29 @@ class KerasTrainer:
                 for rate in vars(part).keys() & {"dropout", "recurrent_dropout"}:
                     setattr(part, rate, 0.0)
 
-    def run(self, batch: TrainingBatch) -> Arrays:
+    def run(self, batch: NetBatch) -> Arrays:
         """See `TrainingRunner`."""
         tf = self._tf
         before = {name: to_numpy(variable) for name, variable in self._variables.items()}
         trained = {name: v for name, v in self._variables.items() if v.trainable}
-        x = tf.constant(batch.clips, self._model.compute_dtype)
-        weights = tf.constant(batch.labels, self._model.compute_dtype)
-        with whole_constants(), tf.GradientTape() as tape:
-            tape.watch(x)
-            output = self._model(x, training=True)
-            loss = tf.reduce_sum(output * weights)
+        dtype = self._model.compute_dtype
+        inputs = {
+            name: tf.constant(array, dtype if array.dtype.kind == "f" else None)
+            for name, array in batch.inputs.items()
+        }
+        weights = {tap: tf.constant(array, dtype) for tap, array in batch.weights.items()}
+        floats = gradients_of_inputs(batch.inputs)
+        with tf.GradientTape() as tape:
+            tape.watch([inputs[name] for name in floats])
+            outputs = run(self._model, inputs, training=True)
+            loss = tf.add_n([tf.reduce_sum(outputs[tap] * weights[tap]) for tap in weights])
         # Keras' variables hold TensorFlow's; plain ones are such themselves.
-        sources = [*(v if isinstance(v, tf.Variable) else v.value for v in trained.values()), x]
+        sources = [*(v if isinstance(v, tf.Variable) else v.value for v in trained.values())]
+        sources += [inputs[name] for name in floats]
         gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
         values = {n: to_numpy(v) for n, v in self._variables.items() if n not in trained}
-        values |= {OUTPUT: to_numpy(output), LOSS: to_numpy(loss)}
-        names = [*map(gradient_of, trained), INPUT_GRADIENT]
+        values |= {tap: to_numpy(outputs[tap]) for tap in weights} | {LOSS: to_numpy(loss)}
+        names = [*map(gradient_of, trained), *floats.values()]
         values |= {
             n: to_numpy(tf.convert_to_tensor(g)) for n, g in zip(names, gradients, strict=True)
         }

@@ -1,0 +1,95 @@
+"""Calling a Keras model on inputs by name, however it takes them; its outputs by tap."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from port.errors import InputError
+from verify.custom.layouts.arguments import Arguments, arranged
+from verify.custom.layouts.nested import by_name, in_one_line, told, with_arrays
+from verify.custom.originals.keras.whole_constants import whole_constants
+from verify.custom.originals.original import output_tap
+
+# What a model's `call` may take besides its inputs.
+BESIDES = ("training", "mask")
+
+
+def run(model: Any, given: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
+    """The model's outputs by tap, as TensorFlow's tensors.
+
+    Args:
+        model: functional, sequential or subclassed.
+        given: arrays or tensors by name; those of nested inputs are called `a/b`.
+        training: whether it is called as in training.
+
+    Raises:
+        InputError: it has other inputs, or it does not run on these.
+    """
+    dtype = model.compute_dtype
+    cast = {
+        name: array.astype(dtype) if isinstance(array, np.ndarray) and array.dtype.kind == "f"
+        else array
+        for name, array in given.items()
+    }  # fmt: skip
+    refused: Exception | None = None
+    for args, kwargs in _ways(model, cast):
+        try:
+            with whole_constants():
+                returned = model(*args, **kwargs, training=training)
+        except InputError:
+            raise
+        except Exception as error:
+            refused = refused or error
+            continue
+        return _by_tap(returned)
+    raise InputError(
+        f"the original does not run on {told(given)} in {dtype}: {in_one_line(refused)}"
+    ) from refused
+
+
+def _by_tap(returned: Any) -> dict[str, Any]:
+    outputs = by_name(returned, lambda value: hasattr(value, "dtype") and hasattr(value, "numpy"))
+    for name, tensor in outputs.items():
+        if not any(kind in str(tensor.dtype) for kind in ("float", "int", "bool")):
+            raise InputError(
+                f"the original returns {str(tensor.dtype)[9:-2]} as {name or 'output'}"
+            )
+    if not outputs:
+        raise InputError(f"the original returns {type(returned).__name__}, and no tensor in it")
+    return {output_tap(name): tensor for name, tensor in outputs.items()}
+
+
+def _ways(model: Any, given: Mapping[str, Any]) -> Iterator[Arguments]:
+    """How it may be meant to be called; of a model that says it, there is one."""
+    struct = getattr(model, "_inputs_struct", None)
+    if struct is not None:
+        yield (_packed(struct, given),), {}
+        return
+    args, kwargs = arranged(model.call, given, BESIDES)
+    if len(given) > 1 and len(args) == 1 and isinstance(args[0], dict):
+        yield (list(args[0].values()),), {}  # names that are the user's alone
+    yield args, kwargs
+
+
+def _packed(struct: Any, given: Mapping[str, Any]) -> Any:
+    """The inputs as the model was built with, by their keys or by their tensors' names."""
+    tensors = by_name(struct, _is_symbolic)
+    names = {path: tensor.name for path, tensor in tensors.items()}
+    in_order = all(part.isdigit() for path in tensors for part in path.split("/") if part)
+    if set(given) == set(tensors):
+        found = dict(given)
+    elif set(given) == set(names.values()):
+        found = {path: given[name] for path, name in names.items()}
+    elif len(given) == len(tensors) and (
+        len(given) == 1 or (in_order and not set(given) & set(names.values()))
+    ):
+        found = dict(zip(tensors, given.values(), strict=True))
+    else:
+        its = ", ".join(name for name in (names if not in_order else names.values()))
+        raise InputError(f"inputs: the original's are {its}, given {', '.join(given)}")
+    return with_arrays(struct, _is_symbolic, found)
+
+
+def _is_symbolic(value: Any) -> bool:
+    return hasattr(value, "_keras_history")
