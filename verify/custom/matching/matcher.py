@@ -191,8 +191,9 @@ class Matcher:
         path = path_of(place)
         calls = self._calls_of(module)
         if path in self._filled:  # weights that are used more than once
-            own = self._filled[path]
-            return next((call for call in calls if call.variables == own), None)
+            own = [call for call in calls if call.variables == self._filled[path]]
+            own.sort(key=lambda call: not _share(call.reads, reads))  # of equals the order stays
+            return own[0] if own else None
         if path in self._layer_of:
             tap = self._layer_of[path]
             call = next((call for call in calls if call.tap == tap), None)

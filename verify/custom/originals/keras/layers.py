@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.custom.originals.keras.precision import THEIRS
 from verify.custom.originals.keras.recurrent import is_loop, is_recurrent, run_whole
 from verify.custom.originals.original import RETURNED
 
@@ -55,7 +56,8 @@ def _plain(layer: Any) -> Iterator[Any]:
     """Variables of TensorFlow's own that are attributes of a layer, in lists and dicts too."""
     import tensorflow as tf
 
-    waiting = list(vars(layer).values()) if hasattr(layer, "__dict__") else []
+    attributes = vars(layer) if hasattr(layer, "__dict__") else {}
+    waiting = [value for name, value in attributes.items() if not name.startswith(THEIRS)]
     while waiting:
         value = waiting.pop(0)
         if isinstance(value, tf.Variable):

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from port.errors import InputError
 from verify.custom.layouts.fingerprint import Fingerprint
+from verify.custom.layouts.nested import in_one_line
 from verify.custom.originals.keras.layers import (
     flat,
     is_float,
@@ -20,6 +23,8 @@ from verify.custom.originals.keras.layers import (
     variables_of,
     watch,
 )
+from verify.custom.originals.keras.precision import put_into
+from verify.custom.originals.keras.rebuild import load_file, rebuild
 from verify.custom.originals.keras.run import run
 from verify.custom.originals.keras.training import KerasTrainer
 from verify.custom.originals.original import Call, layer_tap
@@ -35,9 +40,10 @@ class KerasModel:
     """A Keras model of any kind: sequential, functional or subclassed.
 
     Args:
-        build: makes the model; or the model itself, if its configuration says how to rebuild it.
-            It is built anew in each precision, since only so does a constant such as an epsilon
-            keep all its digits in float64.
+        build: makes the model; or the model itself, if its configuration says how to rebuild it;
+            or the path of a `.keras` file. It is built anew in each precision, since only so does
+            a constant such as an epsilon keep all its digits in float64. What is float32 in it
+            all the same, since it was loaded or has a dtype of its own, is put into float64.
         seed: draw weights that suit a comparison, batch norms far from their defaults; None keeps
             those that the model was built with.
 
@@ -50,12 +56,17 @@ class KerasModel:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, build: Callable[[], Any], *, seed: int | None = None) -> None:
+    def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()
         self._models: dict[str, Any] = {}
-        model, self._build = None, build
-        if isinstance(build, self._keras.Model):
-            model, self._build = build, partial(_rebuilt, build)
+        model = build if isinstance(build, self._keras.Model) else None
+        self._build: Callable[[], Any]
+        if model is not None:
+            self._build = partial(rebuild, model)
+        elif isinstance(build, str | Path):
+            self._build = partial(load_file, Path(build))
+        else:
+            self._build = build
         model = model or self._made("float32")
         layers = self._holders(model)
         found = variables_of(layers)
@@ -118,9 +129,8 @@ class KerasModel:
             dtype = self._keras.backend.standardize_dtype(variable.dtype)
             if dtype != precision:
                 raise InputError(
-                    f"variable {name!r} is {dtype} in a model built for {precision}: build the "
-                    "model inside the function you give, and set no dtype there, or "
-                    "keras.config.floatx()"
+                    f"variable {name!r} is {dtype} in a model built for {precision}: set no dtype "
+                    "in the function that builds it, or keras.config.floatx()"
                 )
             if name not in self.variables:
                 raise InputError(f"the model has a variable {name!r} in {precision} alone")
@@ -132,16 +142,23 @@ class KerasModel:
         return model
 
     def _made(self, precision: str) -> Any:
-        config = self._keras.config
-        before = config.floatx(), config.dtype_policy()
         self._keras.backend.clear_session()  # so that layers get the same names in every build
-        config.set_floatx(precision)
-        config.set_dtype_policy(precision)
         try:
-            return self._build()
-        finally:
-            config.set_floatx(before[0])
-            config.set_dtype_policy(before[1])
+            with _set_to(precision):
+                model = self._build()
+        except InputError:
+            raise
+        except Exception as error:
+            if precision == "float32":
+                raise InputError(f"the original cannot be built: {in_one_line(error)}") from error
+            with _set_to("float32"):  # something in it, such as a variable, is float32 by itself
+                self._keras.backend.clear_session()
+                model = self._build()
+        if not isinstance(model, self._keras.Layer):
+            raise InputError(f"the function returns a {type(model).__name__}, no Keras model")
+        if precision == "float64":
+            put_into(precision, model)
+        return model
 
     def _holders(self, model: Any) -> dict[str, Any]:
         """All that may have weights by path: the layers, and the model itself."""
@@ -214,19 +231,19 @@ def _by_tap(layers: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any
     return {layer_tap(path, inputs): layer for path, layer in layers.items()}
 
 
-def _rebuilt(model: Any) -> Any:
-    """From its configuration, in the precision that Keras is set to now."""
+@contextmanager
+def _set_to(precision: str) -> Iterator[None]:
+    """Within, Keras makes what it makes in this precision."""
     import keras
 
-    return type(model).from_config(_in_precision(model.get_config(), keras.config.floatx()))
-
-
-def _in_precision(config: Any, precision: str) -> Any:
-    if isinstance(config, dict):
-        return {key: _in_precision(value, precision) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return type(config)(_in_precision(value, precision) for value in config)
-    return precision if config == "float32" else config
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx(precision)
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
 
 
 def _inside(container: str, names: Mapping[str, Sequence[str]]) -> Iterator[str]:
