@@ -24,6 +24,7 @@ from verify.custom.matching.said import load_converted, refuse_idle, refuse_unus
 from verify.custom.matching.settle import settle
 from verify.custom.matching.weights import differing, load, rows_of_table
 from verify.custom.matching.whole_modules import is_whole
+from verify.custom.module.casts import notes_on_casts
 from verify.custom.module.outputs import named_tensors
 from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outputs_of
@@ -33,6 +34,7 @@ from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
 from verify.reports.training_report import TrainingReport
+from verify.runners.whole_precision import WholePrecision
 from verify.specs.about import About
 from verify.specs.spec import Stage
 from verify.specs.training_spec import TrainingSpec
@@ -154,7 +156,7 @@ def port_spec(
             input={n: a.shape for n, a in inputs.items()},
             matching=correspondence.summarise(module, original.variables),
             stopped=made.stopped,
-            notes=original.notes,
+            notes=[*original.notes, *notes_on_casts(copy.deepcopy(module).double(), run)],
         ),
         training=training,
         levels={"inference": judge_no_more, "training": partial(_judges, name, training)},
@@ -221,11 +223,15 @@ def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
 
 
 def _run(
-    forward: Forward, inputs: Mapping[str, np.ndarray], module: nn.Module
+    forward: Forward,
+    inputs: Mapping[str, np.ndarray],
+    module: nn.Module,
+    note: Callable[[], object] = lambda: None,
 ) -> dict[str, Tensor]:
     tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
     doubles = {n: t.double() if t.is_floating_point() else t for n, t in tensors.items()}
-    return named_tensors(forward(module, doubles))
+    with WholePrecision(note):
+        return named_tensors(forward(module, doubles))
 
 
 def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:

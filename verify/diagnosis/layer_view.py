@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
+from verify.runners.whole_precision import WholePrecision
 from verify.specs.spec import ModuleRunner, PortSpec, Stage
 from verify.specs.walk import walk
 
@@ -35,7 +36,8 @@ class LayerView:
         """What the module computes now, whatever was changed in it, comparable to `expected`."""
         args = [_private(value) for value in self.args]
         kwargs = {name: _private(value) for name, value in self.kwargs.items()}
-        return self.layout(self.module(*args, **kwargs))
+        with WholePrecision():
+            return self.layout(self.module(*args, **kwargs))
 
 
 def layer_view(spec: PortSpec, tap: str) -> LayerView:

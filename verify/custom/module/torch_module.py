@@ -17,6 +17,7 @@ from verify.custom.layouts.layout import Layout
 from verify.custom.module.outputs import first_tensor, named_tensors, with_first
 from verify.custom.originals.original import is_output
 from verify.runners.pytorch import REFUSALS
+from verify.runners.whole_precision import WholePrecision
 from verify.specs.spec import See, Stage
 
 # Calls the module on its inputs by name and returns its outputs: a tensor, or a structure of them.
@@ -160,7 +161,7 @@ class ModulePortRunner:
 
         inputs = {n: self._tensor(given[n], layout) for n, layout in self._port.inputs.items()}
         try:
-            with watch(self._module, watched):
+            with watch(self._module, watched), WholePrecision(dtype=self._dtype):
                 returned = named_tensors(self._port.forward(self._module, inputs))
         except REFUSALS as error:  # what is missing is reported as not computed
             if error in raised:

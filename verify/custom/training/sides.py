@@ -14,6 +14,7 @@ from verify.custom.matching.weights import Row
 from verify.custom.module.outputs import named_tensors
 from verify.custom.module.torch_module import Forward, Place, to_original
 from verify.runners.pytorch import REFUSALS, gradient_or_zeros
+from verify.runners.whole_precision import WholePrecision
 from verify.specs.about import About
 from verify.specs.spec import Arrays
 from verify.specs.training_spec import (
@@ -129,7 +130,8 @@ class ModuleTrainer:
 
     def _loss(self, inputs: Mapping[str, Tensor], weights: Arrays) -> tuple[Tensor, Arrays]:
         """The sum of weighted outputs, and those."""
-        returned = named_tensors(self._sides.forward(self.module, inputs))
+        with WholePrecision(dtype=self._dtype):
+            returned = named_tensors(self._sides.forward(self.module, inputs))
         loss, outputs = torch.zeros((), dtype=self._dtype), Arrays()
         for tap, its in weights.items():
             place = self._sides.outputs[tap]

@@ -51,14 +51,13 @@ class KerasModel:
         variables: every weight by name, the layer's path and the variable's own name; the model's
             own weights, which no layer has, by their own name alone.
         trainable: of those, the ones that training changes through gradients.
-        notes: none.
+        notes: which layers compute in float64 otherwise than TensorFlow would.
     """
-
-    notes: Sequence[str] = ()
 
     def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()
         self._models: dict[str, Any] = {}
+        self.notes: Sequence[str] = ()
         model = build if isinstance(build, self._keras.Model) else None
         self._build: Callable[[], Any]
         if model is not None:
@@ -85,8 +84,12 @@ class KerasModel:
         names = {id(layer): by_path[path] for path, layer in layers.items()}
         inside = {id(layer): tuple(_inside(path, by_path)) for path, layer in layers.items()}
         calls: list[Call] = []
+        new, noted = list[str](), dict[str, list[str]]()
 
         def see(tap: str, layer: Any, reads: tuple[Any, ...], value: Any) -> None:
+            for note in dict.fromkeys(new):
+                noted.setdefault(note, []).append(tap)
+            new.clear()
             if is_float(value):
                 array = to_numpy(value)
                 if array.dtype != np.float64:
@@ -96,7 +99,8 @@ class KerasModel:
                 calls.append(Call(tap, own, read, array, parts))
 
         with watch(_by_tap(layers, inputs), see):
-            outputs = run(model, inputs)
+            outputs = run(model, inputs, note=new.append)
+        self.notes = [f"{', '.join(taps)}: {note}" for note, taps in noted.items()]
         if late := variables_of(self._holders(model)).keys() - self.variables.keys():
             raise InputError(
                 f"the model makes {', '.join(sorted(late))} when it is first called: "

@@ -9,19 +9,26 @@ from port.errors import InputError
 from verify.custom.layouts.arguments import Arguments, arranged
 from verify.custom.layouts.nested import by_name, in_one_line, told, with_arrays
 from verify.custom.originals.keras.whole_constants import whole_constants
+from verify.custom.originals.keras.whole_kernels import Note, whole_kernels
 from verify.custom.originals.original import output_tap
 
 # What a model's `call` may take besides its inputs.
 BESIDES = ("training", "mask")
 
 
-def run(model: Any, given: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
+def run(
+    model: Any,
+    given: Mapping[str, Any],
+    training: bool = False,
+    note: Note = lambda _: None,
+) -> dict[str, Any]:
     """The model's outputs by tap, as TensorFlow's tensors.
 
     Args:
         model: functional, sequential or subclassed.
         given: arrays or tensors by name; those of nested inputs are called `a/b`.
         training: whether it is called as in training.
+        note: see `whole_kernels`.
 
     Raises:
         InputError: it has other inputs, or it does not run on these.
@@ -35,7 +42,7 @@ def run(model: Any, given: Mapping[str, Any], training: bool = False) -> dict[st
     refused: Exception | None = None
     for args, kwargs in _ways(model, cast):
         try:
-            with whole_constants():
+            with whole_constants(), whole_kernels(note):
                 returned = model(*args, **kwargs, training=training)
         except InputError:
             raise
