@@ -71,7 +71,8 @@ def port_spec(
             may be nested. Each is called by its key or number; inside of another, `a/b`.
         layers: a layer's name to the path of the module that has its weights.
         weights: a variable's name to the key of a tensor in the port's state dict, or to
-            `(key, layout)`; or a function of your own from variables to a state dict.
+            `(key, layout)`; or a function of your own from variables, in float64, to a state
+            dict. What it computes should stay in float64.
         taps: a layer's name to the path of the module that computes the same, or to
             `(path, layout)`, or to None where there is no such module. `path#2` is its second call.
         input_layouts: by name; NHWC becomes NCHW, and NTHWC becomes NCTHW, if not given.
@@ -97,7 +98,7 @@ def port_spec(
     if converted is not None:
         if loaded:
             raise InputError("loaded: the weights of your function would replace what is loaded")
-        load_converted(module, converted(original.variables))
+        load_converted(module, converted(_in_float64(original.variables)))
     refuse_idle("without", without, original.variables)
     refuse_idle("port_only", port_only, module.state_dict())
     calls = original.calls(inputs)
@@ -213,6 +214,11 @@ def _named(inputs: Any) -> dict[str, np.ndarray]:
             "{'image': array, 'tokens': array}"
         )
     return arrays
+
+
+def _in_float64(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """So that what a function computes of them, such as a folded norm, keeps all digits."""
+    return {n: v.astype(np.float64) if v.dtype.kind == "f" else v for n, v in variables.items()}
 
 
 def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:

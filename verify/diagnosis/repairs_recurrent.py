@@ -17,7 +17,7 @@ GATES: dict[type[nn.Module], str] = {nn.LSTM: "ifgo", nn.GRU: "rzn"}
 def recurrent_repairs(module: nn.RNNBase) -> Iterator[Repair]:
     """The changes that may mend a recurrent module of torch's."""
     names = [name for name, _ in module.named_parameters()]
-    letters = GATES.get(type(module), "")
+    letters = next((gates for kind, gates in GATES.items() if isinstance(module, kind)), "")
     for order in permutations(range(len(letters))):
         if order != tuple(range(len(letters))):
             had = "".join(letters[order.index(gate)] for gate in range(len(letters)))

@@ -112,6 +112,16 @@ PAIRS: dict[str, Pair] = {
 }
 
 
+class Derived(nn.LSTM):
+    """As whoever adds to a module of torch's derives it."""
+
+
+PAIRS["lstm, derived"] = (
+    PAIRS["lstm, sequences"][0],
+    lambda: Net(Derived(3, 4, batch_first=True), whole),
+)
+
+
 def spec_of(pair: Pair, **given: Any) -> PortSpec:
     original = KerasModel(keras_net(pair[0]), seed=0)
     return port_spec("net", original, pair[1](), SEQUENCES, **given)

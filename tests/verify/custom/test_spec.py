@@ -207,6 +207,31 @@ def test_a_converter_of_ones_own_is_judged_by_what_it_gives(original: KerasModel
     assert report.first_failure == "stem"
 
 
+def test_what_a_converter_computes_keeps_all_digits(original: KerasModel) -> None:
+    """A batch norm folded into its convolution is no other function."""
+    state = small(original, Small()).port.module.state_dict()  # type: ignore[attr-defined]
+    right = {key: tensor for key, tensor in state.items() if not key.startswith("stem_bn")}
+
+    def folded(variables: Mapping[str, np.ndarray], epsilon: float = 1e-3) -> dict[str, Tensor]:
+        named = {k: torch.from_numpy(v) for k, v in variables.items()}
+        gamma, beta, mean, variance = (
+            named[f"stem_bn/{name}"] for name in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        scale = gamma / (variance + epsilon).sqrt()
+        return right | {
+            "stem.weight": right["stem.weight"] * scale[:, None, None, None],
+            "stem.bias": beta - mean * scale,
+        }
+
+    port = Small()
+    port.stem = nn.Conv2d(3, 16, 3, stride=2)
+    port.stem_bn = nn.Identity()  # type: ignore[assignment]
+    report = verify.compare_layers(small(original, port, weights=folded))
+    assert report.passed, report.first_failure
+    report = verify.compare_layers(small(original, port, weights=lambda v: folded(v, 1e-5)))
+    assert not report.passed
+
+
 def test_training_is_compared_too_and_only_there_some_mistakes_show(
     original: KerasModel,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+LETTERS = {"q": "query", "k": "key", "v": "value"}
 WORD = re.compile(r"[1-3]d(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -26,6 +27,18 @@ def likeness(name: str, other: str) -> float:
     return len(shared) + len(short) / 2
 
 
+def denial(name: str, other: str) -> float:
+    """How many words both surely have: a letter is short for those of an attention alone.
+
+    Of names such as `c.e` any other letter says nothing against a match.
+    """
+    mine, its = words(name), words(other)
+    short = [
+        a for a in mine - its for b in its - mine if LETTERS.get(a) == b or LETTERS.get(b) == a
+    ]
+    return len({word for word in mine & its if len(word) > 1}) + len(short) / 2
+
+
 def plain(name: str) -> str:
     """The last part of a path, without marks and in lower case."""
     base = name.replace("/", ".").rpartition(".")[2]
@@ -40,4 +53,4 @@ def cross(pair: tuple[str, str], other: tuple[str, str]) -> bool:
     (a, x), (b, y) = pair, other
     if plain(a) == plain(y) and plain(b) == plain(x):
         return plain(a) != plain(b)
-    return likeness(a, y) > likeness(a, x) and likeness(b, x) > likeness(b, y)
+    return denial(a, y) > denial(a, x) and denial(b, x) > denial(b, y)

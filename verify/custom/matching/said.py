@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
@@ -13,10 +14,14 @@ from verify.custom.originals.original import Call
 def load_converted(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Give the port what the user's function made of the original's weights.
 
+    What it computed in float64, such as a batch norm folded into its convolution, keeps all digits.
+
     Raises:
         InputError: it is no state dict of the port's.
     """
     try:
+        if any(tensor.dtype == torch.float64 for tensor in state.values()):
+            module.double()
         module.load_state_dict(dict(state))
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         told = " ".join(str(error).split())

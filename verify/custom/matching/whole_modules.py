@@ -87,7 +87,7 @@ def _recurrent(module: nn.Module, layers: Layers) -> Iterator[Row]:
         return
     directions = ("", "_reverse") if module.bidirectional else ("",)
     ends = [f"l{layer}{end}" for layer in range(module.num_layers) for end in directions]
-    gates = GATES[type(module)]
+    gates = next(gates for kind, gates in GATES.items() if isinstance(module, kind))
     if len(ends) != len(layers):
         return
     for end, (layer, variables) in zip(ends, layers.items(), strict=True):

@@ -74,6 +74,13 @@ def test_names_that_say_nothing_leave_it_to_the_outputs(activated: str) -> None:
     assert ("are exchanged, which was done" in matching_of(spec).settled) == (activated == "w3")
 
 
+@pytest.mark.parametrize(("one", "other"), [("b", "gate"), ("g", "c"), ("c.g", "d.u")])
+def test_letters_deny_no_match(one: str, other: str) -> None:
+    """`u` may stand for `up`, and is but the next letter after `t`."""
+    assert not cross(("block_gate", f"{one}.u"), ("block_up", f"{other}.g"))
+    assert cross(("attention/query", "attn.k"), ("attention/key", "attn.q"))
+
+
 def test_exchanges_are_combined() -> None:
     port = nn.Sequential(*(SwiGLU("w3", ("w1", "w3")) for _ in range(3)))
     spec = port_spec("three", KerasModel(feed_forward(3), seed=0), port, TOKENS)
