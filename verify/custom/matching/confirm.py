@@ -66,11 +66,23 @@ def confirm(
 
 
 def larger(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Other inputs of the same shapes: ten times as large; whole numbers, in another order."""
+    """Other inputs of the same shapes: ten times as large; of whole numbers, other tokens."""
     return {
-        name: array * array.dtype.type(10) if array.dtype.kind == "f" else np.flip(array).copy()
+        name: array * array.dtype.type(10) if array.dtype.kind == "f" else _other_tokens(array)
         for name, array in inputs.items()
     }
+
+
+def _other_tokens(array: np.ndarray) -> np.ndarray:
+    """Each token as the next one, but for 0 and those at either end: a mask stays as it is."""
+    ends = array[..., [0, -1]] if array.ndim else array
+    free = np.setdiff1d(array, np.append(ends, 0))
+    if len(free) < 2:
+        return np.flip(array, 0).copy() if array.ndim else array
+    others = array.copy()
+    for token, following in zip(free, np.roll(free, -1), strict=True):
+        others[array == token] = following
+    return others
 
 
 def _why_not(place: str, value: np.ndarray, truth: np.ndarray) -> str:

@@ -68,10 +68,17 @@ def training_spec(
     stopped: dict[str, str] = {}
     draw = np.random.default_rng(0)
     floats = [tap for tap, value in outputs.items() if value.dtype.kind == "f"]
+    # Along the features, and else whole samples: a step that is masked stays where it is.
+    by_feature = all(
+        a.dtype.kind == "f" and a.ndim > 2 and a.shape[-1] > 1 for a in inputs.values()
+    )
     steps = []
     for index in range(batches):
         weights = {t: draw.normal(0, 1, outputs[t].shape).astype(np.float32) for t in floats}
-        rolled = {n: np.roll(a, index, axis=1) if a.ndim > 1 else a for n, a in inputs.items()}
+        rolled = {
+            n: np.roll(a, index, -1 if by_feature else 0) if a.ndim else a
+            for n, a in inputs.items()
+        }
         steps.append(NetBatch(rolled, weights))
     # Those that lie in several tensors, whole or in blocks, once.
     variables = list(dict.fromkeys(row.variable for row in sides.rows))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from verify.custom.originals.keras.precision import THEIRS
-from verify.custom.originals.keras.recurrent import is_loop, is_recurrent, run_whole
+from verify.custom.originals.keras.recurrent import is_loop, is_recurrent, run_whole, with_ends
 from verify.custom.originals.original import RETURNED
 
 # Is told of a layer at work: its tap, the layer, what it read and what it computed. What it
@@ -136,8 +136,10 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
     def recurrent(
         tap: str, layer: Any, call: Callable[..., Any], args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        sequence, states, returned = run_whole(layer, call, args, kwargs)
-        sequence = _instead(see(tap, layer, (*args, *kwargs.values()), sequence), sequence)
+        computed, states, returned = run_whole(layer, call, args, kwargs)
+        sequence = _instead(see(tap, layer, (*args, *kwargs.values()), computed), computed)
+        if sequence is not computed:
+            states = with_ends(layer, states, computed, sequence)
         value = sequence
         if returned is not None:
             value = returned(sequence)

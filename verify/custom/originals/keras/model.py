@@ -25,6 +25,7 @@ from verify.custom.originals.keras.layers import (
 )
 from verify.custom.originals.keras.precision import put_into
 from verify.custom.originals.keras.rebuild import load_file, rebuild
+from verify.custom.originals.keras.recurrent import stateful_layers
 from verify.custom.originals.keras.run import run
 from verify.custom.originals.keras.training import KerasTrainer
 from verify.custom.originals.original import Call, layer_tap
@@ -32,6 +33,8 @@ from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_keras
 from verify.specs.spec import Arrays, Stage
 
+# Of a stateful layer.
+BEGINS_ANEW = "begins each run with zeros; what it carries over to the next batch is not compared"
 # The path of the model itself, beside those of its layers.
 MODEL = ""
 
@@ -51,13 +54,14 @@ class KerasModel:
         variables: every weight by name, the layer's path and the variable's own name; the model's
             own weights, which no layer has, by their own name alone.
         trainable: of those, the ones that training changes through gradients.
-        notes: which layers compute in float64 otherwise than TensorFlow would.
+        notes: which layers compute in float64 otherwise than TensorFlow would, and what of it is
+            not compared.
     """
 
     def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()
         self._models: dict[str, Any] = {}
-        self.notes: Sequence[str] = ()
+        self.notes: list[str] = []
         model = build if isinstance(build, self._keras.Model) else None
         self._build: Callable[[], Any]
         if model is not None:
@@ -101,6 +105,7 @@ class KerasModel:
         with watch(_by_tap(layers, inputs), see):
             outputs = run(model, inputs, note=new.append)
         self.notes = [f"{', '.join(taps)}: {note}" for note, taps in noted.items()]
+        self.notes += [f"{layer.name}: {BEGINS_ANEW}" for layer in stateful_layers(model)]
         if late := variables_of(self._holders(model)).keys() - self.variables.keys():
             raise InputError(
                 f"the model makes {', '.join(sorted(late))} when it is first called: "

@@ -56,6 +56,45 @@ def run_whole(
     return output, states, lambda sequence: _merged(sequence, merge, returns_sequence)
 
 
+def with_ends(layer: Any, states: Any, computed: Any, sequence: Any) -> Any:
+    """The last states, where they are a last step of what was `computed` those of `sequence`.
+
+    `h` is such, and goes with the sequence when that is replaced; `c` of an LSTM is none.
+    """
+    from keras import ops
+
+    if isinstance(states, tuple | list):
+        return type(states)(with_ends(layer, state, computed, sequence) for state in states)
+    for end, other in zip(_ends(layer, computed), _ends(layer, sequence), strict=True):
+        if end.shape == states.shape and bool(ops.all(end == states)):
+            return other
+    return states
+
+
+def _ends(layer: Any, sequence: Any) -> list[Any]:
+    """The last step of either direction."""
+    from keras import ops
+
+    if not _directions(layer):
+        return [sequence[:, -1]]
+    forward, backward = ops.split(sequence, 2, axis=-1)
+    return [forward[:, -1], backward[:, 0]]
+
+
+def forget_states(model: Any) -> None:
+    """Let stateful layers begin anew, as every run of a comparison does."""
+    for layer in stateful_layers(model):
+        layer.reset_state()
+
+
+def stateful_layers(model: Any) -> list[Any]:
+    """The layers inside `model` that go on from one batch to the next."""
+    from keras import layers
+
+    loops = (layer for layer in model._flatten_layers() if isinstance(layer, layers.RNN))
+    return [layer for layer in loops if layer.stateful]
+
+
 def _directions(layer: Any) -> list[Any]:
     return [] if is_loop(layer) else [layer.forward_layer, layer.backward_layer]
 

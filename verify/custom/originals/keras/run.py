@@ -8,6 +8,7 @@ import numpy as np
 from port.errors import InputError
 from verify.custom.layouts.arguments import Arguments, arranged
 from verify.custom.layouts.nested import by_name, in_one_line, told, with_arrays
+from verify.custom.originals.keras.recurrent import forget_states
 from verify.custom.originals.keras.whole_constants import whole_constants
 from verify.custom.originals.keras.whole_kernels import Note, whole_kernels
 from verify.custom.originals.original import output_tap
@@ -41,6 +42,7 @@ def run(
     }  # fmt: skip
     refused: Exception | None = None
     for args, kwargs in _ways(model, cast):
+        forget_states(model)
         try:
             with whole_constants(), whole_kernels(note):
                 returned = model(*args, **kwargs, training=training)
