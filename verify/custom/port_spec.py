@@ -142,6 +142,7 @@ def port_spec(
         correspondence.rows,
         layouts,
         {tap: correspondence.places[tap] for tap in outputs_of(calls)},
+        original.learns_statistics,
     )
     trains = bool(sides.rows and sides.trainable)
     made = ModulePort(module, correspondence.places, layouts, forward)
@@ -184,7 +185,7 @@ def _agrees_again(
 def _judges(name: str, training: TrainingSpec | None) -> Mapping[str, Judge]:
     if training is None:
         raise InputError(
-            f"{name}: level training is for Keras models of which weights are trained; "
+            f"{name}: level training is for originals of which weights are trained; "
             "leave --level out"
         )
     return {"training": lambda comparer: comparer.train(training)}

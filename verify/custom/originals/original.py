@@ -81,6 +81,11 @@ class AnyOriginal(Protocol):
         """The variables that training changes through gradients; none, if it cannot be trained."""
         ...
 
+    @property
+    def learns_statistics(self) -> bool:
+        """Has it a training mode, in which batch norms use and remember their batch?"""
+        ...
+
     def trainer(self, precision: str) -> TrainingRunner:
         """One that makes training steps in `float64` or `float32`."""
         ...

@@ -34,6 +34,7 @@ class Sides:
 
     `trainer` makes one of the original in a precision; `trainable` are its variables that training
     changes through gradients, the other `rows` are statistics; `shapes` are those of all.
+    `learns_statistics`: the original has a training mode, in which batch norms use their batch.
     """
 
     trainer: Callable[[str], TrainingRunner]
@@ -44,6 +45,7 @@ class Sides:
     rows: Sequence[Row]
     inputs: Mapping[str, Layout]
     outputs: Mapping[str, Place]
+    learns_statistics: bool = True
 
 
 def training_spec(
@@ -93,7 +95,11 @@ def training_spec(
         input_gradient=INPUT_GRADIENT,
         about=About(
             stopped=stopped,
-            remarks={"loss": "sum of weighted outputs", "dropout": "off on both sides"},
+            remarks={
+                "loss": "sum of weighted outputs",
+                "dropout": "off on both sides",
+                **({} if sides.learns_statistics else {"batch norms": "as in inference"}),
+            },
         ),
     )
 
@@ -106,7 +112,7 @@ class ModuleTrainer:
 
     def __init__(self, sides: Sides, stopped: dict[str, str], precision: str) -> None:
         self._sides, self._stopped, self._dtype = sides, stopped, getattr(torch, precision)
-        self.module = copy.deepcopy(sides.module).train().to(self._dtype)
+        self.module = copy.deepcopy(sides.module).train(sides.learns_statistics).to(self._dtype)
         for module in self.module.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.p = 0.0

@@ -14,7 +14,7 @@ import verify
 from port.errors import InputError
 from tests.verify.custom.matched import matching_of
 from verify.custom import port_spec, probe_input, saved_model, tf1_graph, tf_function
-from verify.custom.originals.graph.float64 import as_written, is_exact
+from verify.custom.originals.graph.constants import as_written, is_exact
 from verify.custom.originals.graph.model import GraphModel
 
 IMAGES = probe_input((2, 9, 9, 3))

@@ -1,6 +1,7 @@
 """Freezing originals of TensorFlow: a function, a SavedModel's signature, a TensorFlow 1 graph."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from port.errors import InputError
+from verify.custom.originals.graph.inline import inlined
 from verify.runners.tensorflow import import_tensorflow
 
 # Makes a graph in the default graph; returns its placeholder, or several in a list, and its output.
@@ -19,13 +21,15 @@ class FrozenGraph:
     """A graph whose variables are constants.
 
     `inputs`: names of its placeholders, in order; `output`: the name of a tensor, such as
-    `logits:0`; `constants`: by a variable's name, the name of the constant.
+    `logits:0`; `constants`: by a variable's name, the name of the constant; `trainable`: the
+    variables that gradients change.
     """
 
     graph_def: Any
     inputs: tuple[str, ...]
     output: str
     constants: Mapping[str, str]
+    trainable: frozenset[str]
 
     def values(self) -> dict[str, np.ndarray]:
         """The floating-point variables' values."""
@@ -58,23 +62,33 @@ def freeze_function(function: Any, output: str | None = None) -> FrozenGraph:
             ) from None
     if not hasattr(function, "captured_inputs"):
         raise InputError(f"{function!r} is no tf.function, nor a concrete function")
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    names = {id(variable.handle): variable.name for variable in function.graph.variables}
+    named = told_apart((variable.name, variable) for variable in function.graph.variables)
+    variables = {id(variable.handle): (name, variable) for name, variable in named}
     constants = {
-        names[id(outer)].removesuffix(":0"): inner.op.name
+        variables[id(outer)][0]: inner.op.name
         for outer, inner in function.graph.captures
-        if id(outer) in names
+        if id(outer) in variables
     }
     outputs = _outputs(function)
     place = _pick(list(outputs), output)
-    frozen = convert_variables_to_constants_v2(function)
+    frozen = _constant(function)
     return FrozenGraph(
         frozen.graph.as_graph_def(),
         tuple(tensor.op.name for tensor in frozen.inputs),
         frozen.outputs[list(outputs).index(place)].name,
         constants,
+        frozenset(name for name, variable in variables.values() if variable.trainable),
     )
+
+
+def _constant(function: Any) -> Any:
+    """With loops and branches as single operations, which have functions of their own."""
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    try:
+        return convert_variables_to_constants_v2(function, lower_control_flow=False)
+    except Exception as error:  # whatever TensorFlow raises
+        raise InputError(f"the function cannot be frozen: {first_line(error)}") from None
 
 
 def freeze_saved_model(
@@ -89,7 +103,7 @@ def freeze_saved_model(
     try:
         model = tf.saved_model.load(str(path))
     except OSError as error:
-        raise InputError(f"{path}: not a SavedModel ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{path}: not a SavedModel ({first_line(error)})") from None
     if signature not in model.signatures:
         has = ", ".join(model.signatures) or "none"
         raise InputError(f"{path}: no signature {signature!r}; it has {has}")
@@ -112,6 +126,10 @@ def freeze_graph(
         output: of a meta graph, the name of its output.
     """
     tf = import_tensorflow()
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_from_session_graph as convert,
+    )
+
     v1 = tf.compat.v1
     with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         if callable(build):
@@ -127,11 +145,27 @@ def freeze_graph(
         if checkpoint is not None:
             v1.train.Saver(variables).restore(session, str(checkpoint))
         node = output.partition(":")[0]
-        graph_def = v1.graph_util.convert_variables_to_constants(
-            session, graph.as_graph_def(), [node]
-        )
+        graph_def = convert(session, graph.as_graph_def(), [node])
+        trainable = frozenset(variable.op.name for variable in v1.trainable_variables())
     constants = {variable.op.name: variable.op.name for variable in variables}
-    return FrozenGraph(graph_def, names, output, constants)
+    kept = [*(f"{name}:0" for name in names), output]
+    return FrozenGraph(inlined(graph_def, kept), names, output, constants, trainable)
+
+
+def told_apart(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """With a number behind a name that was there before: `name~2`."""
+    counts: Counter[str] = Counter()
+    for name, value in named:
+        name = name.removesuffix(":0")
+        counts[name] += 1
+        yield (name if counts[name] == 1 else f"{name}~{counts[name]}"), value
+
+
+def first_line(error: Exception) -> str:
+    """The first that says something of what TensorFlow says, which may go on for pages."""
+    lines = (line.strip() for line in str(error).splitlines())
+    said = (line for line in lines if line and line != "Graph execution error:")
+    return next(said, type(error).__name__)
 
 
 def _outputs(function: Any) -> dict[str, Any]:

@@ -1,65 +1,99 @@
 """Finding the layers of a frozen TensorFlow graph."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
-from verify.custom.originals.graph.frozen import FrozenGraph
+from verify.custom.originals.graph.control_flow import in_order
+from verify.custom.originals.graph.pieces import Piece, Pieces
+from verify.custom.originals.original import RETURNED
 
 # They hand on what they read.
 TRANSPARENT = {"Identity", "Placeholder", "NoOp", "StopGradient", "PreventGradient"}
 # Functions that were inlined leave this in front of names.
 INLINED = "StatefulPartitionedCall/"
+# They make one tensor of what a loop has listed, step by step.
+OF_LISTS = {"TensorListStack", "TensorListConcatV2", "TensorArrayGatherV3", "TensorArrayConcatV3"}
 
 
 @dataclass
 class GraphLayer:
     """Operations that belong together: the tensor of the last, what the first reads, by name."""
 
+    name: str
     tensor: str
     variables: tuple[str, ...]
     reads: tuple[str, ...]
+    is_loop: bool = False
 
 
-def layers_of(frozen: FrozenGraph) -> dict[str, GraphLayer]:
+def layers_of(
+    graph: Any, inputs: Sequence[str], outputs: Sequence[str], constants: Mapping[str, str]
+) -> dict[str, GraphLayer]:
     """The layers by name, in the order of computation.
 
     An operation that reads variables belongs to the layer of their scope, if it reads what that
-    layer's operation in front of it computed; `name#2` is a layer's second use.
+    layer's operation in front of it computed; `name#2` is a layer's second use. A loop or a branch
+    is one layer, whose output is the sequence, if it makes one. What no output needs is left out.
+
+    Args:
+        graph: frozen.
+        inputs: the names of its placeholders.
+        outputs: the names of the tensors that it puts out.
+        constants: by a variable's name, the name of the constant.
     """
-    variable_of = {constant: name for name, constant in frozen.constants.items()}
-    nodes = {node.name: node for node in frozen.graph_def.node}
-    reads = {name: [_node(i) for i in node.input if i[0] != "^"] for name, node in nodes.items()}
-    order = _order(reads)
-    fed = set(frozen.inputs)
-    weights: dict[str, dict[str, None]] = {}
-    for name in order:
-        if any(read in fed for read in reads[name]):
-            fed.add(name)
-        if name not in fed:
-            itself = [variable_of[name]] if name in variable_of else []
-            weights[name] = dict.fromkeys(itself + [v for r in reads[name] for v in weights[r]])
-    layers: list[tuple[str, GraphLayer]] = []
-    made_by: dict[str, int] = {}
-    for name in order:
-        if name not in fed or nodes[name].op in TRANSPARENT:
-            continue
-        own = dict.fromkeys(v for r in reads[name] if r not in fed for v in weights[r])
-        data = [i for i in nodes[name].input if i[0] != "^" and _node(i) in fed]
-        scope = _scope(next(iter(own), ""))
-        previous = made_by.get(_through(data[0], nodes))
-        if own and previous is not None and layers[previous][0] == scope:
-            layer = layers[previous][1]
-            layer.tensor = f"{name}:0"
-            layer.variables = tuple(dict.fromkeys([*layer.variables, *own]))
-            made_by[name] = previous
+    finder = _Finder(Pieces(graph, outputs), inputs, constants)
+    return _numbered(finder.layers)
+
+
+class _Finder:
+    """Goes through the pieces in order; `layers` is what it has found."""
+
+    def __init__(self, pieces: Pieces, inputs: Sequence[str], constants: Mapping[str, str]) -> None:
+        self.layers: list[GraphLayer] = []
+        self._pieces, self._fed = pieces, set(inputs)
+        self._made_by: dict[str, GraphLayer] = {}
+        # Of pieces that are computed from weights alone.
+        self._weights = {constant: {name: None} for name, constant in constants.items()}
+        for name in in_order(pieces.reads):
+            if name in self._fed or self._fed.intersection(pieces.reads[name]):
+                self._fed.add(name)
+                self._take(name, pieces.by_name[name])
+            elif name not in self._weights:
+                self._weights[name] = self._variables(pieces.reads[name])
+
+    def _variables(self, names: Iterable[str]) -> dict[str, None]:
+        return dict.fromkeys(v for name in names for v in self._weights.get(name, ()))
+
+    def _take(self, name: str, piece: Piece) -> None:
+        """A piece that is computed from an input belongs to a layer, or is one."""
+        first = piece.operations[0]
+        if not piece.is_whole and first.type in TRANSPARENT:
+            return
+        own = self._variables(n for n in self._pieces.reads[name] if n not in self._fed)
+        data = [t for t in piece.reads.values() if self._pieces.name_of(t) in self._fed]
+        before = [self._made_by.get(self._pieces.through(tensor)) for tensor in data]
+        loop = next((layer for layer in before if layer is not None and layer.is_loop), None)
+        scope = _common_scope(own) if piece.is_whole else _scope(next(iter(own), ""))
+        if loop is not None and first.type in OF_LISTS:
+            layer = loop
+        elif before and before[0] is not None and _goes_on(before[0], scope, piece):
+            layer = before[0]
         else:
-            made_by[name] = len(layers)
-            tensors = tuple(i if ":" in i else f"{i}:0" for i in data)
-            layer = GraphLayer(f"{name}:0", tuple(own), tensors)
-            layers.append((scope or name.removeprefix(INLINED), layer))
-    return _numbered(layers)
+            title = scope or piece.name.removesuffix("*").removeprefix(INLINED)
+            if loop is not None and first.type == "StridedSlice":
+                title = f"{loop.name}{RETURNED}"
+            layer = GraphLayer(title, "", (), tuple(self._pieces.values_in(data)), piece.is_whole)
+            self.layers.append(layer)
+        layer.tensor = self._pieces.output(piece)
+        layer.variables = tuple(dict.fromkeys([*layer.variables, *own]))
+        self._made_by[name] = layer
+
+
+def _goes_on(layer: GraphLayer, scope: str, piece: Piece) -> bool:
+    return bool(scope) and layer.name == scope and not piece.is_whole and not layer.is_loop
 
 
 def _scope(variable: str) -> str:
@@ -67,37 +101,20 @@ def _scope(variable: str) -> str:
     return variable.rpartition("/")[0] or variable
 
 
-def _numbered(layers: Iterable[tuple[str, GraphLayer]]) -> dict[str, GraphLayer]:
+def _common_scope(variables: Iterable[str]) -> str:
+    """Of all of them, but for the cell that a loop runs; empty if they have none in common."""
+    parts = [variable.split("/")[:-1] for variable in variables]
+    levels = takewhile(lambda level: len({*level}) == 1, zip(*parts, strict=False))
+    common = [level[0] for level in levels]
+    return "/".join(common[:-1] if len(common) > 1 and common[-1].endswith("cell") else common)
+
+
+def _numbered(layers: Iterable[GraphLayer]) -> dict[str, GraphLayer]:
+    return dict(_told_apart((layer.name, layer) for layer in layers))
+
+
+def _told_apart(layers: Iterable[tuple[str, GraphLayer]]) -> Iterator[tuple[str, GraphLayer]]:
     counts: Counter[str] = Counter()
-    numbered = {}
     for name, layer in layers:
         counts[name] += 1
-        numbered[name if counts[name] == 1 else f"{name}#{counts[name]}"] = layer
-    return numbered
-
-
-def _node(name: str) -> str:
-    return name.partition(":")[0].lstrip("^")
-
-
-def _through(name: str, nodes: Mapping[str, Any]) -> str:
-    """The operation behind identities."""
-    name = _node(name)
-    while nodes[name].op == "Identity":
-        name = _node(nodes[name].input[0])
-    return name
-
-
-def _order(reads: Mapping[str, list[str]]) -> list[str]:
-    """Every operation behind what it reads."""
-    ordered: dict[str, None] = {}
-    for start in reads:
-        waiting = [start]
-        while waiting:
-            name = waiting[-1]
-            missing = [read for read in reads[name] if read not in ordered]
-            if missing:
-                waiting += missing
-            else:
-                ordered.setdefault(waiting.pop())
-    return list(ordered)
+        yield (name if counts[name] == 1 else f"{name}#{counts[name]}"), layer

@@ -56,7 +56,10 @@ class KerasModel:
         trainable: of those, the ones that training changes through gradients.
         notes: which layers compute in float64 otherwise than TensorFlow would, and what of it is
             not compared.
+        learns_statistics: it has a training mode.
     """
+
+    learns_statistics = True
 
     def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()

@@ -1,0 +1,117 @@
+"""Running a frozen graph: any tensor in it can be fetched, and fed."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from port.errors import InputError
+from verify.custom.originals.graph.frozen import FrozenGraph, first_line
+from verify.custom.originals.graph.layers import GraphLayer
+from verify.custom.originals.original import OUTPUT
+from verify.runners.tensorflow import import_tensorflow
+from verify.specs.spec import Arrays, Stage
+
+
+def imported(graph_def: Any) -> Any:
+    """A graph made of it.
+
+    Raises:
+        InputError: TensorFlow cannot, since it does not know an operation.
+    """
+    tf = import_tensorflow()
+    graph = tf.Graph()
+    with graph.as_default():
+        try:
+            tf.import_graph_def(graph_def, name="")
+        except Exception as error:  # whatever TensorFlow raises
+            raise InputError(f"the graph cannot be built: {first_line(error)}") from None
+    return graph
+
+
+def placeholders(given: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """By the name of what is given the placeholder: that of the name, or else the next in order.
+
+    Raises:
+        InputError: there are not as many, or some have known names and others not.
+    """
+    if set(given) == set(known):
+        return dict(zip(given, given, strict=True))
+    if len(given) != len(known) or set(given) & set(known):
+        raise InputError(f"inputs: the original's are {', '.join(known)}, given {', '.join(given)}")
+    return dict(zip(given, known, strict=True))
+
+
+class GraphRunner:
+    """Runs a graph; see `OriginalRunner`."""
+
+    def __init__(
+        self,
+        graph_def: Any,
+        frozen: FrozenGraph,
+        layers: Mapping[str, GraphLayer],
+        inputs: Sequence[str],
+    ) -> None:
+        self._placeholders = placeholders(inputs, frozen.inputs)
+        self._tensors = {name: layer.tensor for name, layer in layers.items()}
+        self._tensors[OUTPUT] = frozen.output
+        self._graph = imported(graph_def)
+        self._session = import_tensorflow().compat.v1.Session(graph=self._graph)
+
+    def tensor(self, tap: str) -> str:
+        """The name of a tap's tensor."""
+        return self._tensors[tap]
+
+    def numbers(self, tensors: Iterable[str]) -> set[str]:
+        """Of tensors by name, those that can be fetched as arrays of numbers."""
+        found = {name: self._graph.get_tensor_by_name(name).dtype for name in tensors}
+        return {name for name, dtype in found.items() if dtype.is_floating or dtype.is_integer}
+
+    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
+        """See `OriginalRunner`."""
+        found = self.fetch(given, {self._tensors[tap] for tap in stage.taps})
+        return {tap: found[self._tensors[tap]] for tap in stage.taps}
+
+    def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See `OriginalRunner`."""
+        tensor = self._tensors[tap]
+        taps = {self._tensors[name]: name for name in seen if name in self._tensors}
+        fed = {name: seen[taps[name]] for name in self._in_front(tensor, taps.keys() - {tensor})}
+        if tap == OUTPUT:  # it may be another tap's tensor: what is seen there is what goes out
+            fed |= {tensor: seen[taps[tensor]]} if taps[tensor] != OUTPUT else {}
+        return self.fetch(seen, {tensor}, fed)[tensor]
+
+    def fetch(
+        self,
+        given: Mapping[str, np.ndarray],
+        tensors: Collection[str],
+        fed: Mapping[str, np.ndarray] | None = None,
+    ) -> Arrays:
+        """Tensors by name, computed from inputs and from what is fed in place of others."""
+        feeds = {f"{node}:0": given[name] for name, node in self._placeholders.items()}
+        feeds |= fed or {}
+        cast = {n: a.astype(self._graph.get_tensor_by_name(n).dtype.as_numpy_dtype)
+                for n, a in feeds.items()}  # fmt: skip
+        try:
+            found: Arrays = self._session.run({name: name for name in tensors}, cast)
+        except Exception as error:  # whatever TensorFlow raises
+            raise InputError(f"the original refuses these inputs: {first_line(error)}") from None
+        return found
+
+    def close(self) -> None:
+        """See `OriginalRunner`."""
+        self._session.close()
+
+    def _in_front(self, tensor: str, taps: Collection[str]) -> Iterator[str]:
+        """The nearest of `taps` that `tensor` is computed from."""
+        waiting = list(self._graph.get_tensor_by_name(tensor).op.inputs)
+        met = set[str]()
+        while waiting:
+            read = waiting.pop()
+            if read.name in met:
+                continue
+            met.add(read.name)
+            if read.name in taps:
+                yield read.name
+            else:
+                waiting += read.op.inputs
