@@ -146,4 +146,4 @@ def test_what_cannot_be_frozen_is_refused(tmp_path: Path) -> None:
         return {"a": x, "b": -x}
 
     with pytest.raises(InputError, match="there are a, b"):
-        tf_function(two)
+        tf_function(two, output="c")

@@ -36,8 +36,17 @@ def spec_of(kind: str, sequences: bool, folder: Path, batch_first: bool = True) 
     return port_spec("net", saved_model(folder, seed=0), port, probe_input((2, 5, 3)))
 
 
-@pytest.mark.parametrize("sequences", [True, False])
-@pytest.mark.parametrize("kind", KERAS)
+@pytest.mark.parametrize(
+    ("kind", "sequences"),
+    [
+        ("lstm", True),
+        ("gru", False),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in [("lstm", False), ("gru", True), ("simple", True), ("simple", False)]
+        ),
+    ],
+)
 def test_a_standard_pair_needs_nothing_by_hand(kind: str, sequences: bool, tmp_path: Path) -> None:
     spec = spec_of(kind, sequences, tmp_path / "model")
     matching = matching_of(spec)

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from port.errors import InputError
+from verify.custom.layouts.nested import by_name
 from verify.custom.originals.graph.inline import inlined
+from verify.custom.originals.original import OUTPUT, output_tap
 from verify.runners.tensorflow import import_tensorflow
 
-# Makes a graph in the default graph; returns its placeholder, or several in a list, and its output.
+# Makes a graph in the default graph; returns its placeholder, or several in a list, and its output,
+# or several in a list or a dict.
 Build = Callable[[], tuple[Any, Any]]
 
 
@@ -20,14 +23,14 @@ Build = Callable[[], tuple[Any, Any]]
 class FrozenGraph:
     """A graph whose variables are constants.
 
-    `inputs`: names of its placeholders, in order; `output`: the name of a tensor, such as
+    `inputs`: names of its placeholders, in order; `outputs`: by tap the name of a tensor, such as
     `logits:0`; `constants`: by a variable's name, the name of the constant; `trainable`: the
     variables that gradients change.
     """
 
     graph_def: Any
     inputs: tuple[str, ...]
-    output: str
+    outputs: Mapping[str, str]
     constants: Mapping[str, str]
     trainable: frozenset[str]
 
@@ -48,10 +51,10 @@ def freeze_function(function: Any, output: str | None = None) -> FrozenGraph:
 
     Args:
         function: what to freeze.
-        output: which of several outputs by name.
+        output: which of several outputs, by name; all of them if None.
 
     Raises:
-        InputError: it is none of those, or has several outputs.
+        InputError: it is none of those.
     """
     if hasattr(function, "get_concrete_function"):
         try:
@@ -69,13 +72,13 @@ def freeze_function(function: Any, output: str | None = None) -> FrozenGraph:
         for outer, inner in function.graph.captures
         if id(outer) in variables
     }
-    outputs = _outputs(function)
-    place = _pick(list(outputs), output)
+    names = _output_names(function)
     frozen = _constant(function)
+    tensors = {name: tensor.name for name, tensor in zip(names, frozen.outputs, strict=True)}
     return FrozenGraph(
         frozen.graph.as_graph_def(),
         tuple(tensor.op.name for tensor in frozen.inputs),
-        frozen.outputs[list(outputs).index(place)].name,
+        _picked(tensors, output),
         constants,
         frozenset(name for name, variable in variables.values() if variable.trainable),
     )
@@ -115,7 +118,7 @@ def freeze_graph(
     *,
     checkpoint: str | Path | None = None,
     inputs: Sequence[str] = (),
-    output: str = "",
+    output: str | Sequence[str] = "",
 ) -> FrozenGraph:
     """A TensorFlow 1 graph.
 
@@ -123,7 +126,7 @@ def freeze_graph(
         build: makes the graph; or the path of a meta graph (`.meta`).
         checkpoint: of its variables; they are initialised if None.
         inputs: of a meta graph, the names of its placeholders.
-        output: of a meta graph, the name of its output.
+        output: of a meta graph, the name of its output, or the names of several.
     """
     tf = import_tensorflow()
     from tensorflow.python.framework.convert_to_constants import (
@@ -135,21 +138,25 @@ def freeze_graph(
         if callable(build):
             placeholders, result = build()
             listed = placeholders if isinstance(placeholders, list | tuple) else [placeholders]
-            names, output = tuple(tensor.op.name for tensor in listed), result.name
+            names = tuple(tensor.op.name for tensor in listed)
+            outputs = {n: t.name for n, t in by_name(result, tf.is_tensor).items()}
         else:
             v1.train.import_meta_graph(str(build))
             names = tuple(name.removesuffix(":0") for name in inputs)
-            output = output if ":" in output else f"{output}:0"
+            listed = [output] if isinstance(output, str) else list(output)
+            tensors = [name if ":" in name else f"{name}:0" for name in listed]
+            outputs = dict(zip(listed, tensors, strict=True))
         variables = v1.global_variables()
         session.run(v1.global_variables_initializer())
         if checkpoint is not None:
             v1.train.Saver(variables).restore(session, str(checkpoint))
-        node = output.partition(":")[0]
-        graph_def = convert(session, graph.as_graph_def(), [node])
+        nodes = list({tensor.partition(":")[0] for tensor in outputs.values()})
+        graph_def = convert(session, graph.as_graph_def(), nodes)
         trainable = frozenset(variable.op.name for variable in v1.trainable_variables())
     constants = {variable.op.name: variable.op.name for variable in variables}
-    kept = [*(f"{name}:0" for name in names), output]
-    return FrozenGraph(inlined(graph_def, kept), names, output, constants, trainable)
+    kept = [*(f"{name}:0" for name in names), *outputs.values()]
+    graph_def = inlined(graph_def, kept)
+    return FrozenGraph(graph_def, names, _picked(outputs, None), constants, trainable)
 
 
 def told_apart(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -168,19 +175,20 @@ def first_line(error: Exception) -> str:
     return next(said, type(error).__name__)
 
 
-def _outputs(function: Any) -> dict[str, Any]:
-    """By name, in the order of the function's flat outputs; of one without a name, `output`."""
-    structured = function.structured_outputs
-    if isinstance(structured, dict):
-        return dict(sorted(structured.items()))
-    if isinstance(structured, list | tuple):
-        return {str(index): value for index, value in enumerate(structured)}
-    return {"output": structured}
+def _output_names(function: Any) -> list[str]:
+    """Those of the function's flat outputs, by keys or numbers; of one alone, without a name."""
+    from tensorflow.python.util import nest
+
+    named = nest.flatten_with_joined_string_paths(function.structured_outputs)
+    return [name for name, tensor in named if hasattr(tensor, "dtype")]
 
 
-def _pick(names: list[str], output: str | None) -> str:
-    if output in names:
-        return output
-    if output is None and len(names) == 1:
-        return names[0]
-    raise InputError(f"name the output with `output=`: there are {', '.join(names)}")
+def _picked(tensors: Mapping[str, str], output: str | None) -> dict[str, str]:
+    """By tap; of one alone its name is of no interest."""
+    if output is not None:
+        if output not in tensors:
+            raise InputError(f"output: there is no {output!r}; there are {', '.join(tensors)}")
+        return {OUTPUT: tensors[output]}
+    if len(tensors) == 1:
+        return {OUTPUT: next(iter(tensors.values()))}
+    return {output_tap(name): tensor for name, tensor in tensors.items()}

@@ -18,7 +18,7 @@ from verify.custom.originals.graph.frozen import (
 from verify.custom.originals.graph.layers import layers_of
 from verify.custom.originals.graph.runner import GraphRunner, imported
 from verify.custom.originals.graph.training import GraphTrainer
-from verify.custom.originals.original import OUTPUT, Call
+from verify.custom.originals.original import Call
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays
@@ -50,24 +50,25 @@ class GraphModel:
             self.variables = probe_weights(self.variables, seed)
         self.trainable = frozen.trainable & self.variables.keys()
         graph = imported(frozen.graph_def)
-        self._layers = layers_of(graph, frozen.inputs, [frozen.output], frozen.constants)
+        self._layers = layers_of(
+            graph, frozen.inputs, list(frozen.outputs.values()), frozen.constants
+        )
         self.notes: list[str] = []
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
         """See `AnyOriginal`."""
         runner = self.runner("float64", tuple(inputs))
-        read = {name for layer in self._layers.values() for name in layer.reads}
-        own = {name: runner.tensor(name) for name in (*self._layers, OUTPUT)}
-        values = runner.fetch(inputs, runner.numbers({*read, *own.values()}))
+        values = runner.fetch(inputs, runner.all_numbers())
         runner.close()
         calls = []
-        for name, layer in self._layers.items():
-            value = values.get(own[name])
+        for name, layer in runner.layers.items():
+            value = values.get(layer.tensor)
             if value is not None and value.dtype.kind == "f":
                 reads = (values[tensor] for tensor in layer.reads if tensor in values)
                 prints = tuple(Fingerprint.of(array) for array in reads)
                 calls.append(Call(name, layer.variables, prints, value))
-        return [*calls, Call(OUTPUT, (), (), values[self._frozen.output])]
+        ends = self._frozen.outputs.items()
+        return [*calls, *(Call(tap, (), (), values[tensor]) for tap, tensor in ends)]
 
     def trainer(self, precision: str) -> GraphTrainer:
         """See `AnyOriginal`."""
@@ -105,7 +106,7 @@ def saved_model(
     output: str | None = None,
     seed: int | None = None,
 ) -> GraphModel:
-    """A signature of a SavedModel as an original; `output` names one of several."""
+    """A signature of a SavedModel as an original; `output` names one of several outputs."""
     return GraphModel(freeze_saved_model(path, signature, output), seed=seed)
 
 
@@ -114,7 +115,7 @@ def tf1_graph(
     *,
     checkpoint: str | Path | None = None,
     inputs: Sequence[str] = (),
-    output: str = "",
+    output: str | Sequence[str] = "",
     seed: int | None = None,
 ) -> GraphModel:
     """A TensorFlow 1 graph as an original; see `freeze_graph`."""

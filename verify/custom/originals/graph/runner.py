@@ -1,14 +1,15 @@
 """Running a frozen graph: any tensor in it can be fetched, and fed."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from port.errors import InputError
+from verify.custom.layouts.nested import told
 from verify.custom.originals.graph.frozen import FrozenGraph, first_line
 from verify.custom.originals.graph.layers import GraphLayer
-from verify.custom.originals.original import OUTPUT
+from verify.custom.originals.original import is_output, layer_tap
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays, Stage
 
@@ -43,7 +44,17 @@ def placeholders(given: Sequence[str], known: Sequence[str]) -> dict[str, str]:
 
 
 class GraphRunner:
-    """Runs a graph; see `OriginalRunner`."""
+    """Runs a graph; see `OriginalRunner`.
+
+    Args:
+        graph_def: in the precision to run it in.
+        frozen: where it comes from.
+        layers: of it.
+        inputs: what is given is called so.
+
+    Attributes:
+        layers: by tap.
+    """
 
     def __init__(
         self,
@@ -53,19 +64,17 @@ class GraphRunner:
         inputs: Sequence[str],
     ) -> None:
         self._placeholders = placeholders(inputs, frozen.inputs)
-        self._tensors = {name: layer.tensor for name, layer in layers.items()}
-        self._tensors[OUTPUT] = frozen.output
+        self.layers = {layer_tap(name, inputs): layer for name, layer in layers.items()}
+        self._tensors = {tap: layer.tensor for tap, layer in self.layers.items()}
+        self._tensors |= frozen.outputs
         self._graph = imported(graph_def)
         self._session = import_tensorflow().compat.v1.Session(graph=self._graph)
 
-    def tensor(self, tap: str) -> str:
-        """The name of a tap's tensor."""
-        return self._tensors[tap]
-
-    def numbers(self, tensors: Iterable[str]) -> set[str]:
-        """Of tensors by name, those that can be fetched as arrays of numbers."""
-        found = {name: self._graph.get_tensor_by_name(name).dtype for name in tensors}
-        return {name for name, dtype in found.items() if dtype.is_floating or dtype.is_integer}
+    def all_numbers(self) -> set[str]:
+        """The names of the tensors that layers read and compute, where these are numbers."""
+        read = {name for layer in self.layers.values() for name in layer.reads}
+        named = {n: self._graph.get_tensor_by_name(n) for n in {*read, *self._tensors.values()}}
+        return {name for name, tensor in named.items() if _is_number(tensor.dtype)}
 
     def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
         """See `OriginalRunner`."""
@@ -75,10 +84,10 @@ class GraphRunner:
     def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
         """See `OriginalRunner`."""
         tensor = self._tensors[tap]
-        taps = {self._tensors[name]: name for name in seen if name in self._tensors}
+        taps = {self._tensors[name]: name for name in seen if name in self.layers}
+        if is_output(tap) and tensor in taps:  # what is seen there is what goes out
+            return self.fetch(seen, {tensor}, {tensor: seen[taps[tensor]]})[tensor]
         fed = {name: seen[taps[name]] for name in self._in_front(tensor, taps.keys() - {tensor})}
-        if tap == OUTPUT:  # it may be another tap's tensor: what is seen there is what goes out
-            fed |= {tensor: seen[taps[tensor]]} if taps[tensor] != OUTPUT else {}
         return self.fetch(seen, {tensor}, fed)[tensor]
 
     def fetch(
@@ -87,20 +96,29 @@ class GraphRunner:
         tensors: Collection[str],
         fed: Mapping[str, np.ndarray] | None = None,
     ) -> Arrays:
-        """Tensors by name, computed from inputs and from what is fed in place of others."""
+        """Tensors by name, computed from inputs and from what is fed in place of others.
+
+        Raises:
+            InputError: the graph does not run on them.
+        """
         feeds = {f"{node}:0": given[name] for name, node in self._placeholders.items()}
         feeds |= fed or {}
-        cast = {n: a.astype(self._graph.get_tensor_by_name(n).dtype.as_numpy_dtype)
-                for n, a in feeds.items()}  # fmt: skip
+        cast = {name: _cast(array, self._dtype(name)) for name, array in feeds.items()}
         try:
             found: Arrays = self._session.run({name: name for name in tensors}, cast)
         except Exception as error:  # whatever TensorFlow raises
-            raise InputError(f"the original refuses these inputs: {first_line(error)}") from None
+            shapes = told({name: given[name] for name in self._placeholders})
+            raise InputError(
+                f"the original does not run on {shapes}: {first_line(error)}"
+            ) from None
         return found
 
     def close(self) -> None:
         """See `OriginalRunner`."""
         self._session.close()
+
+    def _dtype(self, tensor: str) -> np.dtype[Any]:
+        return np.dtype(self._graph.get_tensor_by_name(tensor).dtype.as_numpy_dtype)
 
     def _in_front(self, tensor: str, taps: Collection[str]) -> Iterator[str]:
         """The nearest of `taps` that `tensor` is computed from."""
@@ -115,3 +133,14 @@ class GraphRunner:
                 yield read.name
             else:
                 waiting += read.op.inputs
+
+
+def _is_number(dtype: Any) -> bool:
+    return bool(dtype.is_floating or dtype.is_integer or dtype.is_bool)
+
+
+def _cast(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Between numbers of one kind alone."""
+    if array.dtype.kind != dtype.kind and not (array.dtype.kind in "iu" and dtype.kind in "iuf"):
+        raise InputError(f"inputs: the original takes {dtype}, given {array.dtype}")
+    return array.astype(dtype)

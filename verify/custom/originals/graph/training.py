@@ -8,11 +8,10 @@ import numpy as np
 
 from port.errors import InputError
 from verify.custom.originals.graph.frozen import FrozenGraph, first_line
-from verify.custom.originals.graph.runner import imported
-from verify.custom.originals.original import OUTPUT
+from verify.custom.originals.graph.runner import imported, placeholders
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import INPUT_GRADIENT, LOSS, TrainingBatch, gradient_of
+from verify.specs.training_spec import LOSS, NetBatch, gradient_of, gradients_of_inputs
 
 COUNTER = count()
 
@@ -30,37 +29,46 @@ class GraphTrainer:
         tf = import_tensorflow()
         constants = {frozen.constants[name]: name for name in variables}
         self._graph = imported(_with_weights_fed(tf, graph_def, constants))
-        self._tensors = {name: f"{constant}:0" for constant, name in constants.items()}
+        self._inputs, self._tensors = frozen.inputs, {n: f"{c}:0" for c, n in constants.items()}
         self._weights = {self._tensors[name]: value for name, value in variables.items()}
-        (self._input,) = (f"{name}:0" for name in frozen.inputs)
+        self._statistics = {n: v for n, v in variables.items() if n not in frozen.trainable}
         with self._graph.as_default():
             tensor = self._graph.get_tensor_by_name
-            output = tensor(frozen.output)
-            self._factors = tf.compat.v1.placeholder(output.dtype, output.shape)
-            loss = tf.reduce_sum(output * self._factors)
-            names = sorted(frozen.trainable & variables.keys())
-            sources = [tensor(self._tensors[name]) for name in names] + [tensor(self._input)]
+            outputs = {tap: tensor(name) for tap, name in frozen.outputs.items()}
+            outputs = {tap: value for tap, value in outputs.items() if value.dtype.is_floating}
+            self._factors = {
+                tap: tf.compat.v1.placeholder(value.dtype, value.shape)
+                for tap, value in outputs.items()
+            }
+            terms = (tf.reduce_sum(value * self._factors[tap]) for tap, value in outputs.items())
+            self._fetched = outputs | {LOSS: tf.add_n(list(terms))}
+            sources = {gradient_of(n): tensor(self._tensors[n]) for n in variables
+                       if n in frozen.trainable}  # fmt: skip
+            read = {name: tensor(f"{name}:0") for name in frozen.inputs}
+            sources |= {name: value for name, value in read.items() if value.dtype.is_floating}
             try:
-                gradients = tf.gradients(loss, sources, unconnected_gradients="zero")
+                gradients = tf.gradients(
+                    self._fetched[LOSS], list(sources.values()), unconnected_gradients="zero"
+                )
             except Exception as error:  # whatever TensorFlow raises
                 raise _no_gradient(self._graph, error) from None
-            self._fetched = {OUTPUT: output, LOSS: loss}
-            titles = [*map(gradient_of, names), INPUT_GRADIENT]
             self._fetched |= {
-                title: tf.convert_to_tensor(gradient)
-                for title, gradient in zip(titles, gradients, strict=True)
+                name: tf.convert_to_tensor(gradient)
+                for name, gradient in zip(sources, gradients, strict=True)
             }
         self._session = tf.compat.v1.Session(graph=self._graph)
-        self._statistics = {n: v for n, v in variables.items() if n not in frozen.trainable}
 
-    def run(self, batch: TrainingBatch) -> Arrays:
+    def run(self, batch: NetBatch) -> Arrays:
         """See `TrainingRunner`."""
-        fed = {**self._weights, self._input: batch.clips, self._factors: batch.labels}
+        nodes = placeholders(tuple(batch.inputs), self._inputs)
+        fed = self._weights | {f"{nodes[name]}:0": array for name, array in batch.inputs.items()}
+        fed |= {self._factors[tap]: array for tap, array in batch.weights.items()}
         try:
             found: Arrays = self._session.run(self._fetched, fed)
         except Exception as error:  # whatever TensorFlow raises
             raise _no_gradient(self._graph, error) from None
-        return {**self._statistics, **found}
+        named = {nodes[name]: title for name, title in gradients_of_inputs(batch.inputs).items()}
+        return self._statistics | {named.get(name, name): value for name, value in found.items()}
 
     def close(self) -> None:
         """See `TrainingRunner`."""
