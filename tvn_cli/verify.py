@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 USAGE = (
     "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]\n"
     "           [--level=inference|training|full] [--also=VARIANT,…]\n"
-    "tvn verify --spec=FILE.py [--review] [--level=training] [--report=DIR] [--json=FILE]"
+    "tvn verify --spec=FILE.py [--review] [--level=probes|training|full] [--report=DIR]\n"
+    "           [--json=FILE]"
 )
 WITH_SPEC = {"spec", "review", "level", "report", "json"}
 OF_SUBJECT = ("model", "source", "weights", "num_classes", "max_pool_predictions", "use_ema",
@@ -35,10 +36,11 @@ def define(flags: Flags) -> None:
                  "and stop")  # fmt: skip
     flags.text("report", "a folder for report.json and report.html")
     flags.text("json", "a file for the report as JSON")
-    flags.choice("level", ("inference", "training", "full"), "how much is compared: every layer; "
-                 "also probes of other sizes and a training step; also more probes and all "
-                 "variants. With --spec, every layer, and only if training is asked for, training "
-                 "steps", "training")  # fmt: skip
+    flags.choice("level", ("inference", "probes", "training", "full"), "how much is compared: "
+                 "every layer; also probes of other sizes and a training step; also more probes "
+                 "and all variants. With --spec, every layer, if it is left out; also further "
+                 "inputs (probes); also training steps (training); all of that (full)",
+                 "training")  # fmt: skip
     flags.several("also", "variants of the port to judge too, of onnx, onnx_whole, channels_last, "
                   "folded, exported, compiled, bfloat16")  # fmt: skip
     flags.number("batch", "clips; one alone cannot show that clips get mixed", 2)
@@ -92,8 +94,6 @@ def _verify_spec(values: FlagValues) -> "Report":
     from verify.diagnosis.verify import verify
 
     level = values.level if values["level"].present else "inference"
-    if level == "full":
-        raise InputError("--level=full does not go with --spec; there is --level=training")
     spec = _load(values)
     with VerificationScreen() as screen:
         return verify(spec, level, watch=screen)

@@ -61,7 +61,7 @@ class VerificationScreen:
             print_taps(outcome.taps)
             for line in summarise(outcome.about):
                 say(line)
-        elif isinstance(outcome, Report) and part is Part.VARIANT:
+        elif isinstance(outcome, Report) and (part is Part.VARIANT or self._is_matched):
             if failing := [tap for tap in outcome.taps if not tap.passed]:
                 print_taps(failing)
         elif isinstance(outcome, TrainingReport) and self._is_matched:

@@ -8,33 +8,30 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
 from verify.custom.layouts.guess import likely_layout
 from verify.custom.layouts.layout import Layout
 from verify.custom.layouts.nested import by_name, in_one_line, told
-from verify.custom.matching.confirm import confirm, larger
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.follow import follow
 from verify.custom.matching.found import Given
-from verify.custom.matching.outputs import outputs_agree
+from verify.custom.matching.pair import Pair
 from verify.custom.matching.said import load_converted, refuse_idle, refuse_unused
 from verify.custom.matching.settle import settle
 from verify.custom.matching.weights import differing, load, rows_of_table
 from verify.custom.matching.whole_modules import is_whole
 from verify.custom.module.casts import notes_on_casts
-from verify.custom.module.outputs import named_tensors
 from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outputs_of
+from verify.custom.probing.judges import Matched, explain_probe, judges_of
 from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.training.sides import Sides, training_spec
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
 from verify.reports.training_report import TrainingReport
-from verify.runners.whole_precision import WholePrecision
 from verify.specs.about import About
 from verify.specs.spec import Stage
 from verify.specs.training_spec import TrainingSpec
@@ -106,10 +103,11 @@ def port_spec(
         calls, inputs, original.variables, module, layers, table, taps, without, port_only
     )
     given = replace(given, loaded=loaded, converted=converted is not None)
-    run = partial(_run, forward, {n: layouts[n].to_port(a) for n, a in inputs.items()})
+    said = tuple(tap for tap, place in given.places.items() if place)
+    pair = Pair(original, module, forward, layouts, inputs, said)
     followed = copy.deepcopy(module).double()
     try:
-        found = follow(followed, calls, original.variables, given, run)
+        found = follow(followed, calls, original.variables, given, pair.run)
     except (TypeError, KeyError, AttributeError, NotImplementedError) as error:
         told_inputs = told({n: layouts[n].to_port(a) for n, a in inputs.items()})
         raise InputError(
@@ -123,15 +121,9 @@ def port_spec(
     else:
         correspondence.refuse_leftovers(module, original.variables, without, port_only)
         if not loaded:
-            correspondence = settle(correspondence, followed, original.variables, run)
+            correspondence = settle(correspondence, followed, original.variables, pair.run)
             load(module, correspondence.rows, original.variables)
-    correspondence = confirm(
-        correspondence,
-        copy.deepcopy(module).double(),
-        run,
-        partial(_agrees_again, original, module, correspondence, layouts, forward, inputs),
-        [tap for tap, place in given.places.items() if place],
-    )
+    correspondence = pair.confirm(correspondence)
     other = differing(module, correspondence.rows, original.variables)
     sides = Sides(
         original.trainer,
@@ -146,6 +138,7 @@ def port_spec(
     )
     trains = bool(sides.rows and sides.trainable)
     made = ModulePort(module, correspondence.places, layouts, forward)
+    matched = Matched(name, pair, correspondence, not (loaded or converted))
     training = _training(name, sides, inputs, calls) if trains else None
     return PortPlan(
         name=name,
@@ -158,37 +151,33 @@ def port_spec(
             input={n: a.shape for n, a in inputs.items()},
             matching=correspondence.summarise(module, original.variables),
             stopped=made.stopped,
-            notes=[*original.notes, *notes_on_casts(copy.deepcopy(module).double(), run)],
+            notes=[*original.notes, *notes_on_casts(copy.deepcopy(module).double(), pair.run)],
         ),
         training=training,
-        levels={"inference": judge_no_more, "training": partial(_judges, name, training)},
+        levels={
+            "inference": judge_no_more,
+            "training": partial(_training_judge, name, training),
+            "probes": partial(judges_of, matched),
+            "full": partial(_all_judges, name, matched, training),
+        },
+        explain_further=partial(explain_probe, matched),
         explain_training=partial(_explain_training, training),
     )
 
 
-def _agrees_again(
-    original: AnyOriginal,
-    module: nn.Module,
-    correspondence: Correspondence,
-    layouts: Mapping[str, Layout],
-    forward: Forward,
-    inputs: Mapping[str, np.ndarray],
-) -> bool:
-    """Do the outputs agree on larger numbers, too?"""
-    others = larger(inputs)
-    in_port = {name: layouts[name].to_port(array) for name, array in others.items()}
-    with torch.no_grad():
-        returned = _run(forward, in_port, copy.deepcopy(module).double())
-    return outputs_agree(correspondence.places, outputs_of(original.calls(others)), returned)
-
-
-def _judges(name: str, training: TrainingSpec | None) -> Mapping[str, Judge]:
+def _training_judge(name: str, training: TrainingSpec | None) -> Mapping[str, Judge]:
     if training is None:
         raise InputError(
             f"{name}: level training is for originals of which weights are trained; "
             "leave --level out"
         )
     return {"training": lambda comparer: comparer.train(training)}
+
+
+def _all_judges(name: str, matched: Matched, training: TrainingSpec | None) -> Mapping[str, Judge]:
+    """All there is, without the training of what cannot be trained."""
+    trains = {} if training is None else _training_judge(name, training)
+    return {**judges_of(matched), **trains}
 
 
 def _explain_training(
@@ -227,18 +216,6 @@ def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
     if weights is None or isinstance(weights, Mapping):
         return weights or {}, None
     return {}, weights
-
-
-def _run(
-    forward: Forward,
-    inputs: Mapping[str, np.ndarray],
-    module: nn.Module,
-    note: Callable[[], object] = lambda: None,
-) -> dict[str, Tensor]:
-    tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
-    doubles = {n: t.double() if t.is_floating_point() else t for n, t in tensors.items()}
-    with WholePrecision(note):
-        return named_tensors(forward(module, doubles))
 
 
 def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:

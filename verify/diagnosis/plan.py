@@ -16,6 +16,8 @@ Judge = Callable[[Comparer], Outcome]
 # What a level judges besides every layer, by name, the cheapest first.
 Level = Callable[[], Mapping[str, Judge]]
 ExplainLayers = Callable[[PortSpec, Report], Explanation]
+# Gets the name of what a level judged, and the report of it.
+ExplainFurther = Callable[[str, Report], Explanation | None]
 # Gets the layers' report as well: what they tell need not be told again.
 ExplainTraining = Callable[[Report, TrainingReport], Explanation | None]
 
@@ -29,6 +31,10 @@ def explain_no_training(layers: Report, trained: TrainingReport) -> None:
     """Nothing is known of why a step differs."""
 
 
+def explain_nothing(name: str, report: Report) -> None:
+    """Nothing is known of why layers differ there."""
+
+
 @dataclass(frozen=True)
 class PortPlan(PortSpec):
     """A `PortSpec` that `verify` can judge at several levels.
@@ -38,6 +44,7 @@ class PortPlan(PortSpec):
         variants: of the port, each a verdict of its own.
         heavy: its comparisons take a process of their own, for the memory.
         explain_layers: why layers differ.
+        explain_further: why layers differ on what a level judges besides.
         explain_training: why a training step differs.
     """
 
@@ -45,6 +52,7 @@ class PortPlan(PortSpec):
     variants: Mapping[str, Judge] = field(default_factory=dict)
     heavy: bool = False
     explain_layers: ExplainLayers = diagnose
+    explain_further: ExplainFurther = explain_nothing
     explain_training: ExplainTraining = explain_no_training
 
     @property

@@ -31,7 +31,8 @@ def verify(
     Args:
         spec: the port and its original, as `port_spec` or `tvn_spec` make it.
         level: `inference` compares every layer; `training` training steps as well, and of Tiny
-            Video Networks further probes; `full`, of those, all there is.
+            Video Networks further probes; `probes`, of anybody's port, further inputs; `full` all
+            there is.
         also: variants of the port to judge too, if the port itself passes.
         diagnose: find out why what fails fails.
         watch: is told of every step, every outcome, every explanation.
@@ -59,7 +60,10 @@ def verify(
                 watch(Skipped((name,), str(error)))
                 continue
             watch(Judged(Part.LEVEL, outcome))
-            outcomes[name] = _why(plan, report, outcome, watch) if diagnose else outcome
+            if diagnose and not outcome.passed:
+                before = [report, *outcomes.values()]
+                outcome = _why(plan, before, name, outcome, watch)
+            outcomes[name] = outcome
     if report.passed:
         comparer = Comparer(watch)
         for name, judge in variants.items():
@@ -72,11 +76,18 @@ def verify(
     return replace(report, further=outcomes, about=about)
 
 
-def _why(plan: PortPlan, layers: Report, outcome: Outcome, watch: Watch) -> Outcome:
-    """An outcome; of training that failed, with why."""
-    if outcome.passed or not isinstance(outcome, TrainingReport):
+def _why(
+    plan: PortPlan, before: Sequence[Outcome], name: str, outcome: Outcome, watch: Watch
+) -> Outcome:
+    """What failed behind others, with why; of layers that fail on several inputs, once."""
+    layers = before[0]
+    assert isinstance(layers, Report)
+    if isinstance(outcome, TrainingReport):
+        return _explained(outcome, plan.explain_training(layers, outcome), watch)
+    told = any(isinstance(other, Report) and not other.passed for other in before)
+    if told or not isinstance(outcome, Report):
         return outcome
-    return _explained(outcome, plan.explain_training(layers, outcome), watch)
+    return _explained(outcome, plan.explain_further(name, outcome), watch)
 
 
 def _explained(report: Explainable, diagnosis: Explanation | None, watch: Watch) -> Explainable:

@@ -97,6 +97,18 @@ def fitting(
             continue
 
 
+def resized(layout: Layout, shape: tuple[int, ...]) -> Layout | None:
+    """The layout of an array of another `shape`; None if that has no such axes."""
+    for other in (layout, _sized(layout.pattern, shape)):
+        try:
+            if other is not None:
+                other.to_port(np.empty(shape, np.bool_))
+                return other
+        except InputError:
+            continue
+    return None
+
+
 def _sized(pattern: str, shape: tuple[int, ...]) -> Layout | None:
     """With the sizes of the axes that the port merges, which the way back must know."""
     left, right = pattern.split("->")

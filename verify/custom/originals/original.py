@@ -14,6 +14,8 @@ from verify.specs.training_spec import TrainingRunner
 OUTPUT = "output"
 # Behind a recurrent layer's tap: what it returns of its sequence.
 RETURNED = "/returned"
+# By input the size of each axis, None where any will do.
+Sizes = Mapping[str, tuple[int | None, ...]]
 
 
 def output_tap(name: str) -> str:
@@ -74,6 +76,14 @@ class AnyOriginal(Protocol):
 
         Weights of the model itself are the last output's.
         """
+        ...
+
+    def sizes(self, inputs: Mapping[str, np.ndarray]) -> Sizes:
+        """What it takes in the place of `inputs`; nothing of those of which that is not known."""
+        ...
+
+    def with_weights(self, variables: Mapping[str, np.ndarray]) -> "AnyOriginal":
+        """The same with other values of its variables."""
         ...
 
     @property

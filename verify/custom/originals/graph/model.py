@@ -1,6 +1,7 @@
 """A frozen TensorFlow graph as an original: any tensor in it can be fetched and fed."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from verify.custom.originals.graph.frozen import (
     freeze_saved_model,
 )
 from verify.custom.originals.graph.layers import layers_of
-from verify.custom.originals.graph.runner import GraphRunner, imported
+from verify.custom.originals.graph.runner import GraphRunner, imported, placeholders
 from verify.custom.originals.graph.training import GraphTrainer
-from verify.custom.originals.original import Call
+from verify.custom.originals.original import Call, Sizes
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays
@@ -69,6 +70,22 @@ class GraphModel:
                 calls.append(Call(name, layer.variables, prints, value))
         ends = self._frozen.outputs.items()
         return [*calls, *(Call(tap, (), (), values[tensor]) for tap, tensor in ends)]
+
+    def sizes(self, inputs: Mapping[str, np.ndarray]) -> Sizes:
+        """See `AnyOriginal`."""
+        nodes = {node.name: node for node in self._frozen.graph_def.node}
+        found: dict[str, tuple[int | None, ...]] = {}
+        for name, node in placeholders(tuple(inputs), self._frozen.inputs).items():
+            shape = nodes[node].attr["shape"].shape
+            if not shape.unknown_rank:
+                found[name] = tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+        return found
+
+    def with_weights(self, variables: Mapping[str, np.ndarray]) -> "GraphModel":
+        """See `AnyOriginal`."""
+        other = copy(self)
+        other.variables = dict(variables)
+        return other
 
     def trainer(self, precision: str) -> GraphTrainer:
         """See `AnyOriginal`."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,9 +27,9 @@ from verify.custom.originals.keras.layers import (
 from verify.custom.originals.keras.precision import put_into
 from verify.custom.originals.keras.rebuild import load_file, rebuild
 from verify.custom.originals.keras.recurrent import stateful_layers
-from verify.custom.originals.keras.run import run
+from verify.custom.originals.keras.run import input_shapes, run
 from verify.custom.originals.keras.training import KerasTrainer
-from verify.custom.originals.original import Call, layer_tap
+from verify.custom.originals.original import Call, Sizes, layer_tap
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_keras
 from verify.specs.spec import Arrays, Stage
@@ -63,8 +64,10 @@ class KerasModel:
 
     def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()
+        # Shared with those of other weights: the models, and whose weights they have now.
         self._models: dict[str, Any] = {}
         self.notes: list[str] = []
+        self._held: dict[str, Arrays] = {}
         model = build if isinstance(build, self._keras.Model) else None
         self._build: Callable[[], Any]
         if model is not None:
@@ -117,6 +120,17 @@ class KerasModel:
         ends = [Call(tap, (), (), to_numpy(value)) for tap, value in outputs.items()]
         return [*calls, *ends[:-1], replace(ends[-1], variables=by_path[MODEL])]
 
+    def sizes(self, inputs: Mapping[str, np.ndarray]) -> Sizes:
+        """See `AnyOriginal`; a subclassed model is asked for other numbers of samples alone."""
+        known = input_shapes(self.model("float64"), inputs)
+        return {name: (None, *array.shape[1:]) for name, array in inputs.items()} | known
+
+    def with_weights(self, variables: Mapping[str, np.ndarray]) -> "KerasModel":
+        """See `AnyOriginal`."""
+        other = copy(self)
+        other.variables = dict(variables)
+        return other
+
     def runner(self, precision: str, inputs: Sequence[str]) -> "KerasRunner":
         """See `AnyOriginal`."""
         model = self.model(precision)
@@ -133,9 +147,15 @@ class KerasModel:
         Raises:
             InputError: it cannot be had in that precision.
         """
-        if precision in self._models:
-            return self._models[precision]
-        model = self._made(precision)
+        model = self._models.get(precision)
+        if model is None:
+            model = self._made(precision)
+        if self._held.get(precision) is not self.variables:
+            self._give_weights(model, precision)
+            self._models[precision], self._held[precision] = model, self.variables
+        return model
+
+    def _give_weights(self, model: Any, precision: str) -> None:
         holders = self._holders(model)
         for name, variable in variables_of(holders).items():
             dtype = self._keras.backend.standardize_dtype(variable.dtype)
@@ -150,8 +170,6 @@ class KerasModel:
         for layer in holders.values():
             if hasattr(layer, "finalize_state"):  # a preprocessing layer takes its statistics over
                 layer.finalize_state()
-        self._models[precision] = model
-        return model
 
     def _made(self, precision: str) -> Any:
         self._keras.backend.clear_session()  # so that layers get the same names in every build

@@ -57,6 +57,19 @@ def run(
     ) from refused
 
 
+def input_shapes(model: Any, given: Mapping[str, Any]) -> dict[str, tuple[int | None, ...]]:
+    """By a given input's name the shape that the model was built for; None where any size does.
+
+    Of a model that does not say what it takes there is nothing.
+    """
+    struct = getattr(model, "_inputs_struct", None)
+    if struct is None:
+        return {}
+    tensors = by_name(struct, _is_symbolic)
+    names = _by_path(struct, {name: name for name in given})
+    return {names[path]: tuple(tensor.shape) for path, tensor in tensors.items()}
+
+
 def _by_tap(returned: Any) -> dict[str, Any]:
     outputs = by_name(returned, lambda value: hasattr(value, "dtype") and hasattr(value, "numpy"))
     for name, tensor in outputs.items():
@@ -83,21 +96,25 @@ def _ways(model: Any, given: Mapping[str, Any]) -> Iterator[Arguments]:
 
 def _packed(struct: Any, given: Mapping[str, Any]) -> Any:
     """The inputs as the model was built with, by their keys or by their tensors' names."""
+    found = _by_path(struct, given)
+    return with_arrays(struct, _is_symbolic, found)
+
+
+def _by_path(struct: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given inputs by the paths of those that the model was built with."""
     tensors = by_name(struct, _is_symbolic)
     names = {path: tensor.name for path, tensor in tensors.items()}
     in_order = all(part.isdigit() for path in tensors for part in path.split("/") if part)
     if set(given) == set(tensors):
-        found = dict(given)
-    elif set(given) == set(names.values()):
-        found = {path: given[name] for path, name in names.items()}
-    elif len(given) == len(tensors) and (
+        return dict(given)
+    if set(given) == set(names.values()):
+        return {path: given[name] for path, name in names.items()}
+    if len(given) == len(tensors) and (
         len(given) == 1 or (in_order and not set(given) & set(names.values()))
     ):
-        found = dict(zip(tensors, given.values(), strict=True))
-    else:
-        its = ", ".join(name for name in (names if not in_order else names.values()))
-        raise InputError(f"inputs: the original's are {its}, given {', '.join(given)}")
-    return with_arrays(struct, _is_symbolic, found)
+        return dict(zip(tensors, given.values(), strict=True))
+    its = ", ".join(name for name in (names if not in_order else names.values()))
+    raise InputError(f"inputs: the original's are {its}, given {', '.join(given)}")
 
 
 def _is_symbolic(value: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Further inputs, and other weights: what one input cannot show of anybody's port."""
