@@ -1,11 +1,14 @@
 """How much two names say that they mean the same: of a layer and of a module, of two tensors."""
 
 import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 LETTERS = {"q": "query", "k": "key", "v": "value"}
 WORD = re.compile(r"[1-3]d(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
+@cache
 def words(name: str) -> frozenset[str]:
     """The words of a path such as `blocks.0.gate_proj` or `block_0/GateProj`, in lower case.
 
@@ -14,6 +17,7 @@ def words(name: str) -> frozenset[str]:
     return frozenset(word.lower() for word in WORD.findall(name))
 
 
+@cache
 def likeness(name: str, other: str) -> float:
     """How many words both have; `q` is taken for half of `query`."""
     mine, its = words(name), words(other)
@@ -39,6 +43,7 @@ def denial(name: str, other: str) -> float:
     return len({word for word in mine & its if len(word) > 1}) + len(short) / 2
 
 
+@cache
 def plain(name: str) -> str:
     """The last part of a path, without marks and in lower case."""
     base = name.replace("/", ".").rpartition(".")[2]
@@ -54,3 +59,34 @@ def cross(pair: tuple[str, str], other: tuple[str, str]) -> bool:
     if plain(a) == plain(y) and plain(b) == plain(x):
         return plain(a) != plain(b)
     return denial(a, y) > denial(a, x) and denial(b, x) > denial(b, y)
+
+
+def cycles_of_three(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Keys whose first name fits the second of the next best, and that of the last the first's.
+
+    Best of the three: names that share a word by chance say nothing.
+    """
+    better = {
+        key: [
+            other
+            for other, (_, its) in names.items()
+            if other != key and likeness(name, its) > likeness(name, own)
+        ]
+        for key, (name, own) in names.items()
+    }
+    for a in names:
+        for b in better[a]:
+            for c in better[b]:
+                # Each cycle once, from its least on.
+                if a == min(a, b, c) and a in better[c] and _best((a, b, c), names):
+                    yield a, b, c
+
+
+def _best(cycle: tuple[str, str, str], names: Mapping[str, tuple[str, str]]) -> bool:
+    """Does each name fit the next's better than the one after that, too?"""
+    seconds = [names[key][1] for key in cycle]
+    return all(
+        likeness(names[key][0], seconds[(place + 1) % 3])
+        > likeness(names[key][0], seconds[(place + 2) % 3])
+        for place, key in enumerate(cycle)
+    )

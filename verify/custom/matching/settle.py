@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verify.custom.matching.alike_names import cross
+from verify.custom.matching.alike_names import cross, cycles_of_three
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.found import GIVEN, Found
 from verify.custom.matching.loose_weights import LOOSE
@@ -27,7 +27,9 @@ AGAINST = (
     "the outputs agree in float64 only with the weights of {} exchanged, against their names, "
     "which was not done; if the port means it so, give {}"
 )
-Pair = tuple[str, str]  # of taps, or of variables that are no layer's
+# Taps, or variables that are no layer's: each is to get the place of the next, the last that of
+# the first.
+Cycle = tuple[str, ...]
 
 
 def settle(
@@ -57,52 +59,49 @@ def settle(
         except REFUSALS:
             return False
 
-    def exchanged(found: Found, pairs: Sequence[Pair]) -> Found | None:
-        return exchange(replace(correspondence, found=found), pairs, module, variables)
+    def exchanged(found: Found, cycles: Sequence[Cycle]) -> Found | None:
+        return exchange(replace(correspondence, found=found), cycles, module, variables)
 
     found = correspondence.found
     if agrees(found):
-        denied = [pair for pair in _crossed(correspondence) if exchanged(found, [pair])]
+        denied = [cycle for cycle in _crossed(correspondence) if exchanged(found, [cycle])]
         if not denied:
             return replace(correspondence, settled=AGREE)
         by_name = exchanged(found, denied) or found
-        told = _told_against(replace(correspondence, found=by_name), denied)
+        told = _told_against(correspondence, denied)
         return replace(correspondence, found=by_name, settled=told)
-    possible = _exchanges(correspondence)
-    for pairs in possible[:TRIES]:
-        other = exchanged(found, pairs)
+    for cycles in islice(_exchanges(correspondence), TRIES):
+        other = exchanged(found, cycles)
         if other is None or not agrees(other):
             continue
-        crossed = [{*pair} for pair in _crossed(replace(correspondence, found=other))]
-        if against := [pair for pair in pairs if {*pair} in crossed]:
-            told = _told_against(correspondence, against)
+        agreeing = replace(correspondence, found=other)
+        crossed = [{*cycle} for cycle in _crossed(agreeing)]
+        if against := [cycle for cycle in cycles if any(each <= {*cycle} for each in crossed)]:
+            told = _told_against(agreeing, against)
             return replace(correspondence, settled=told)
-        told = SWAPPED.format(_listed(pairs))
-        return replace(correspondence, found=other, settled=told)
+        return replace(agreeing, settled=SWAPPED.format(_listed(cycles)))
     load(module, found.rows, variables)
     return replace(correspondence, settled=OPEN if correspondence.doubtful else CLEAR)
 
 
 def exchange(
     correspondence: Correspondence,
-    pairs: Sequence[Pair],
+    cycles: Sequence[Cycle],
     module: nn.Module,
     variables: Mapping[str, np.ndarray],
 ) -> Found | None:
-    """With the counterparts of layers exchanged, pair by pair; None if shapes forbid it."""
+    """With the counterparts of layers exchanged, cycle by cycle; None if shapes forbid it."""
     found, places = correspondence.found, dict(correspondence.found.places)
     partner: dict[str, str] = {}
-    for tap, other in pairs:
-        mine, its = _variables(correspondence, tap), _variables(correspondence, other)
-        placed = {row.variable for row in found.rows}
-        if len(mine) != len(its) or not placed.issuperset((*mine, *its)):
-            return None
-        partner |= dict(zip(mine, its, strict=True)) | dict(zip(its, mine, strict=True))
-        if tap in places and other in places:
-            places[tap], places[other] = (
-                replace(places[tap], module=places[other].module),
-                replace(places[other], module=places[tap].module),
-            )
+    placed = {row.variable for row in found.rows}
+    for cycle in cycles:
+        for tap, other in zip(cycle, (*cycle[1:], cycle[0]), strict=True):
+            mine, its = _variables(correspondence, tap), _variables(correspondence, other)
+            if len(mine) != len(its) or not placed.issuperset((*mine, *its)):
+                return None
+            partner |= dict(zip(its, mine, strict=True))
+            if tap in places and other in found.places:
+                places[tap] = replace(places[tap], module=found.places[other].module)
     rows: list[Row] = []
     for row in found.rows:
         variable = partner.get(row.variable, row.variable)
@@ -117,36 +116,41 @@ def exchange(
     return replace(found, rows=rows, places=places)
 
 
-def _exchanges(correspondence: Correspondence) -> list[tuple[Pair, ...]]:
-    """What may be exchanged: one pair, or several together that have nothing in common."""
-    pairs = {
-        frozenset((match.tap, other)): (match.tap, other)
+def _exchanges(correspondence: Correspondence) -> Iterator[tuple[Cycle, ...]]:
+    """What may be exchanged: one cycle, or several together that have nothing in common."""
+    edges = dict.fromkeys(
+        frozenset((match.tap, other))
         for match in correspondence.found.matches
         for other in match.others
         if match.tap
-    }
-    return [
-        chosen
-        for count in range(1, len(pairs) + 1)
-        for chosen in _first(combinations(pairs.values(), count))
-        if len({tap for pair in chosen for tap in pair}) == 2 * count
+    )
+    pairs = [(a, b) for a, b in map(sorted, edges)]
+    triples = [
+        cycle
+        for a, b, c in combinations(sorted(frozenset().union(*edges)), 3)
+        if edges.keys() >= {frozenset((a, b)), frozenset((b, c)), frozenset((a, c))}
+        for cycle in ((a, b, c), (a, c, b))
     ]
+    cycles: list[Cycle] = [*pairs, *triples]
+    for count in range(1, len(cycles) + 1):
+        for chosen in islice(combinations(cycles, count), TRIES):
+            if len({tap for cycle in chosen for tap in cycle}) == sum(map(len, chosen)):
+                yield chosen
 
 
-def _first(chosen: Iterator[tuple[Pair, ...]]) -> Iterator[tuple[Pair, ...]]:
-    """No more than are tried."""
-    return (pairs for _, pairs in zip(range(TRIES), chosen, strict=False))
-
-
-def _crossed(correspondence: Correspondence) -> list[Pair]:
-    """Pairs of layers whose names say that each has the other's module."""
+def _crossed(correspondence: Correspondence) -> list[Cycle]:
+    """Layers whose names say that each has the module of the next, the last that of the first."""
     said = {match.tap for match in correspondence.found.matches if match.sign == GIVEN}
-    placed = {name: path for name, path in _paths(correspondence).items() if name not in said}
-    return [
+    paths = {name: path for name, path in _paths(correspondence).items() if name not in said}
+    names = {name: (_layer(name), path) for name, path in paths.items()}
+    pairs = [
         (name, other)
-        for (name, path), (other, its) in combinations(placed.items(), 2)
-        if path != its and cross((_layer(name), path), (_layer(other), its))
+        for name, other in combinations(names, 2)
+        if paths[name] != paths[other] and cross(names[name], names[other])
     ]
+    met = {name for pair in pairs for name in pair}
+    left = {name: each for name, each in names.items() if name not in met}
+    return [*pairs, *cycles_of_three(left)]
 
 
 def _paths(correspondence: Correspondence) -> dict[str, str]:
@@ -181,17 +185,15 @@ def _layer(tap: str) -> str:
     return tap.partition("#")[0].removesuffix("/linear")
 
 
-def _told_against(correspondence: Correspondence, pairs: Sequence[Pair]) -> str:
-    """With the line to write that confirms an exchange; the names are where they belong now."""
-    paths, layers = _paths(correspondence), set(_owners(correspondence).values())
+def _told_against(agreeing: Correspondence, cycles: Sequence[Cycle]) -> str:
+    """With the line to write that confirms the exchange by which the outputs agree."""
+    paths, layers = _paths(agreeing), set(_owners(agreeing).values())
     said: dict[str, list[str]] = {"layers": [], "weights": []}
-    for pair in pairs:
-        for mine, its in (pair, pair[::-1]):
-            argument = "layers" if mine in layers else "weights"
-            said[argument].append(f"{_layer(mine)!r}: {paths[its]!r}")
+    for name in (name for cycle in cycles for name in cycle):
+        said["layers" if name in layers else "weights"].append(f"{_layer(name)!r}: {paths[name]!r}")
     given = [f"{name}={{{', '.join(lines)}}}" for name, lines in said.items() if lines]
-    return AGAINST.format(_listed(pairs), ", ".join(given))
+    return AGAINST.format(_listed(cycles), ", ".join(given))
 
 
-def _listed(pairs: Sequence[Pair]) -> str:
-    return "; ".join(f"{tap} and {other}" for tap, other in pairs)
+def _listed(cycles: Sequence[Cycle]) -> str:
+    return "; ".join(f"{', '.join(cycle[:-1])} and {cycle[-1]}" for cycle in cycles)

@@ -179,3 +179,49 @@ def test_values_that_a_port_has_already_say_which_layer_it_is(names: tuple[str, 
     assert not verify.compare_layers(
         port_spec("wrong", original, wrong, TOKENS, loaded=True)
     ).passed
+
+
+def attention() -> keras.Model:
+    x = tokens = layers.Input((5, 8))
+    query, key, value = (layers.Dense(8, name=name)(x) for name in ("query", "key", "value"))
+    weights = layers.Softmax()(ops.matmul(query, ops.transpose(key, (0, 2, 1))))
+    return keras.Model(tokens, ops.matmul(weights, value))
+
+
+class Attention(nn.Module):
+    """Its linears work in the order of their `names`; `roles` are query, key and value of them."""
+
+    def __init__(self, names: str, roles: str) -> None:
+        super().__init__()
+        self.roles = roles
+        for name in names:
+            self.add_module(name, nn.Linear(8, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        computed = {name: module(x) for name, module in self.named_children()}
+        query, key, value = (computed[role] for role in self.roles)
+        return (query @ key.mT).softmax(-1) @ value
+
+
+@pytest.mark.parametrize("roles", ["abc", "acb", "bac", "bca", "cab", "cba"])
+def test_three_without_names_find_their_places_by_the_outputs(roles: str) -> None:
+    """Two of the six orders are cycles of three."""
+    original = KerasModel(attention, seed=0)
+    spec = port_spec("q, k, v", original, Attention("abc", roles), TOKENS)
+    weights = matching_of(spec).weights
+    found = [weights[f"{layer}/kernel"][0] for layer in ("query", "key", "value")]
+    assert "".join(found) == roles
+    assert verify.compare_layers(spec).passed
+
+
+@pytest.mark.parametrize("roles", ["qkv", "kvq", "vqk", "kqv", "vkq"])
+def test_three_that_work_against_their_names_fail_unless_that_is_said(roles: str) -> None:
+    original = KerasModel(attention, seed=0)
+    spec = port_spec("q, k, v", original, Attention("qkv", roles), TOKENS)
+    assert verify.compare_layers(spec).passed == (roles == "qkv")
+    if roles != "qkv":
+        meant = dict(zip(("query", "key", "value"), roles, strict=True))
+        moved = [f"{layer!r}: {path!r}" for layer, path in meant.items() if layer[0] != path]
+        assert all(line in matching_of(spec).settled for line in moved), matching_of(spec).settled
+        said = port_spec("meant", original, Attention("qkv", roles), TOKENS, layers=meant)
+        assert verify.compare_layers(said).passed
