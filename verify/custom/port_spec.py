@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from port.errors import InputError
 from verify.custom.layouts.guess import likely_layout
@@ -23,6 +24,12 @@ from verify.custom.matching.settle import settle
 from verify.custom.matching.weights import differing, load, rows_of_table
 from verify.custom.matching.whole_modules import is_whole
 from verify.custom.module.casts import notes_on_casts
+from verify.custom.module.compiled import (
+    has_training_mode,
+    is_compiled,
+    prepared,
+    refuse_fixed_precision,
+)
 from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outputs_of
 from verify.custom.probing.judges import Matched, explain_probe, judges_of
@@ -44,7 +51,7 @@ Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, Tensor]]
 def port_spec(
     name: str,
     original: AnyOriginal,
-    port: nn.Module,
+    port: nn.Module | ExportedProgram,
     inputs: Any,
     *,
     layers: Mapping[str, str] | None = None,
@@ -63,7 +70,8 @@ def port_spec(
     Args:
         name: what the report is headed with.
         original: such as a `KerasModel`.
-        port: the module to judge; a copy of it gets the original's weights.
+        port: the module to judge; a copy of it gets the original's weights. TorchScript will do,
+            and a program of `torch.export`.
         inputs: of the original, in its layout: one array, or several in a dict or a list, which
             may be nested. Each is called by its key or number; inside of another, `a/b`.
         layers: a layer's name to the path of the module that has its weights.
@@ -90,7 +98,7 @@ def port_spec(
     layouts |= {n: Layout.parse(text) for n, text in (input_layouts or {}).items()}
     if unknown := layouts.keys() - inputs.keys():
         raise InputError(f"input_layouts: there is no input {', '.join(map(repr, unknown))}")
-    module = copy.deepcopy(port).eval()
+    module = prepared(port)
     table, converted = _split(weights)
     if converted is not None:
         if loaded:
@@ -107,8 +115,10 @@ def port_spec(
     pair = Pair(original, module, forward, layouts, inputs, said)
     followed = copy.deepcopy(module).double()
     try:
+        if is_compiled(module):
+            refuse_fixed_precision(followed, pair.run)
         found = follow(followed, calls, original.variables, given, pair.run)
-    except (TypeError, KeyError, AttributeError, NotImplementedError) as error:
+    except (TypeError, KeyError, AttributeError, NotImplementedError, AssertionError) as error:
         told_inputs = told({n: layouts[n].to_port(a) for n, a in inputs.items()})
         raise InputError(
             f"the port does not run on {told_inputs}: {in_one_line(error)}; say how it is called: "
@@ -135,6 +145,7 @@ def port_spec(
         layouts,
         {tap: correspondence.places[tap] for tap in outputs_of(calls)},
         original.learns_statistics,
+        has_training_mode(port),
     )
     trains = bool(sides.rows and sides.trainable)
     made = ModulePort(module, correspondence.places, layouts, forward)

@@ -12,6 +12,7 @@ from torch import nn
 from port.errors import InputError
 from verify.custom.layouts.layout import Layout, fitting
 from verify.custom.layouts.parts import WHOLE, Index, split_name
+from verify.custom.module.compiled import kind_of
 
 # What torch calls a tensor, by what originals call it.
 ROLES = {
@@ -142,16 +143,25 @@ def _role(variable: str, is_matrix: bool, tensors: Mapping[str, torch.Tensor]) -
 
 
 def _patterns(module: nn.Module, name: str) -> tuple[str, ...]:
-    if isinstance(module, nn.modules.conv._ConvNd):
+    kind = kind_of(module)
+    if issubclass(kind, nn.modules.conv._ConvNd):
         if name == "bias":
             return VECTOR
-        rank = len(module.kernel_size)
-        if module.transposed:
+        rank = next(rank for rank in CONVOLUTION if f"{rank}d" in _class_of_torch(kind))
+        if "Transpose" in _class_of_torch(kind):
             return TRANSPOSED[rank]
-        return (DEPTHWISE.get(rank, ()) if module.groups > 1 else ()) + CONVOLUTION[rank]
-    if isinstance(module, nn.Linear):
+        # Of what was compiled it may not be known.
+        grouped = getattr(module, "groups", 2) > 1
+        return (DEPTHWISE.get(rank, ()) if grouped else ()) + CONVOLUTION[rank]
+    if issubclass(kind, nn.Linear):
         return DENSE
     return ANY
+
+
+def _class_of_torch(kind: type[nn.Module]) -> str:
+    """The name of the class of torch's that a class is, or is derived from."""
+    mro = (each for each in kind.__mro__ if each.__module__.startswith("torch.nn.modules."))
+    return next(mro).__name__
 
 
 def possible_layouts(

@@ -56,8 +56,9 @@ def watch(module: nn.Module, see: Watch, before: Before | None = None) -> Iterat
         def end(_: nn.Module, _args: Any, output: Any) -> Any:
             return see(place(), inner, output)
 
-        handles.append(inner.register_forward_pre_hook(start, with_kwargs=True))
-        handles.append(inner.register_forward_hook(end))
+        # TorchScript's own methods refuse, yet what is called from Python can be watched.
+        handles.append(nn.Module.register_forward_pre_hook(inner, start, with_kwargs=True))
+        handles.append(nn.Module.register_forward_hook(inner, end))
 
     for path, inner in module.named_modules():
         if path:
@@ -105,7 +106,7 @@ class ModulePortRunner:
 
     def __init__(self, port: ModulePort, precision: str) -> None:
         self._port, self._dtype = port, getattr(torch, precision)
-        self._module = copy.deepcopy(port.module).eval().to(self._dtype)
+        self._module = copy.deepcopy(port.module).to(self._dtype)
         self._taps = {place.module: tap for tap, place in port.places.items()}
 
     def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray], see: See) -> None:

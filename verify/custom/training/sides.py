@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from port.errors import InputError
 from verify.custom.layouts.layout import Layout
 from verify.custom.matching.weights import Row
+from verify.custom.module.compiled import duplicate
 from verify.custom.module.outputs import named_tensors
 from verify.custom.module.torch_module import Forward, Place, to_original
 from verify.runners.pytorch import REFUSALS, gradient_or_zeros
@@ -34,7 +36,8 @@ class Sides:
 
     `trainer` makes one of the original in a precision; `trainable` are its variables that training
     changes through gradients, the other `rows` are statistics; `shapes` are those of all.
-    `learns_statistics`: the original has a training mode, in which batch norms use their batch.
+    `learns_statistics`: the original has a training mode, in which batch norms use their batch;
+    `has_training_mode`: the port has one.
     """
 
     trainer: Callable[[str], TrainingRunner]
@@ -46,6 +49,7 @@ class Sides:
     inputs: Mapping[str, Layout]
     outputs: Mapping[str, Place]
     learns_statistics: bool = True
+    has_training_mode: bool = True
 
 
 def training_spec(
@@ -112,7 +116,13 @@ class ModuleTrainer:
 
     def __init__(self, sides: Sides, stopped: dict[str, str], precision: str) -> None:
         self._sides, self._stopped, self._dtype = sides, stopped, getattr(torch, precision)
-        self.module = copy.deepcopy(sides.module).train(sides.learns_statistics).to(self._dtype)
+        if sides.learns_statistics and not sides.has_training_mode:
+            raise InputError(
+                "training: a traced or exported port has no training mode; give the module it was "
+                "made of, or leave --level out"
+            )
+        module = duplicate(sides.module)
+        self.module = (module.train() if sides.learns_statistics else module).to(self._dtype)
         for module in self.module.modules():
             if isinstance(module, nn.modules.dropout._DropoutNd):
                 module.p = 0.0
