@@ -32,12 +32,16 @@ class LayerView:
     layout: Callable[[Tensor], np.ndarray]
 
     @torch.no_grad()
-    def output(self) -> np.ndarray:
-        """What the module computes now, whatever was changed in it, comparable to `expected`."""
+    def computed(self) -> Any:
+        """What the module computes now, whatever was changed in it, as it returns it."""
         args = [_private(value) for value in self.args]
         kwargs = {name: _private(value) for name, value in self.kwargs.items()}
         with WholePrecision():
-            return self.layout(self.module(*args, **kwargs))
+            return self.module(*args, **kwargs)
+
+    def output(self) -> np.ndarray:
+        """The same, comparable to `expected`."""
+        return self.layout(self.computed())
 
 
 def layer_view(spec: PortSpec, tap: str) -> LayerView:

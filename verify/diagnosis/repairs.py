@@ -13,33 +13,13 @@ from torch.nn import functional as F
 
 from verify.diagnosis.cause import Repair
 from verify.diagnosis.fault import Plant, behaves, with_values
+from verify.diagnosis.functions import ACTIVATIONS, ERF
+from verify.diagnosis.repairs_functions import axis_repairs, function_repairs, merging_repairs
+from verify.diagnosis.repairs_norms import norm_repairs
 from verify.diagnosis.repairs_recurrent import recurrent_repairs
-from verify.diagnosis.repairs_sliding import convolve, other_pools, paddings, pool_of
+from verify.diagnosis.repairs_sliding import adaptive_repairs, sliding_repairs
+from verify.diagnosis.repairs_transposed import transposed_repairs
 
-# TensorFlow's, PyTorch's, those of layer norms, and that of ResNets in keras.applications.
-EPSILONS = (1e-3, 1e-5, 1e-4, 1e-6, 1e-2, 1e-12, 0.0, 1.001e-5)
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "no activation": lambda x: x,
-    "ReLU": F.relu,
-    "ReLU6": F.relu6,
-    "leaky ReLU, slope 0.01": F.leaky_relu,
-    "leaky ReLU, slope 0.2": lambda x: F.leaky_relu(x, 0.2),
-    "leaky ReLU, slope 0.3": lambda x: F.leaky_relu(x, 0.3),
-    "ELU": F.elu,
-    "SELU": F.selu,
-    "GELU": F.gelu,
-    "GELU by tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "swish": F.silu,
-    "hard swish": F.hardswish,
-    "mish": F.mish,
-    "softplus": F.softplus,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-    "hard sigmoid, of a sixth": F.hardsigmoid,
-    "hard sigmoid, of a fifth": lambda x: (0.2 * x + 0.5).clamp(0, 1),
-    "softmax over channels": lambda x: torch.softmax(x, 1),
-    "softmax over the last axis": lambda x: torch.softmax(x, -1),
-}
 INPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "colours in the other order": lambda x: x.flip(1),
     "height and width swapped": lambda x: x.transpose(-1, -2),
@@ -52,37 +32,36 @@ INPUTS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def repairs(module: nn.Module, args: tuple[Any, ...]) -> Iterator[Repair]:
-    """The changes that may mend `module`, which reads `args`."""
-    if isinstance(getattr(module, "eps", None), float):
-        yield from _epsilons(module)
+def repairs(
+    module: nn.Module, args: tuple[Any, ...], output: Tensor | None = None
+) -> Iterator[Repair]:
+    """The changes that may mend `module`, which reads `args` and computes `output` now."""
+    yield from norm_repairs(module, args)
     if isinstance(getattr(module, "running_var", None), Tensor):
         yield from _statistics(module)
     weight = getattr(module, "weight", None)
-    if isinstance(weight, Tensor) and weight.ndim == 4:
+    if isinstance(weight, Tensor) and weight.ndim in (3, 4, 5):
         yield from _kernels(weight)
-        yield from paddings(module, convolve, args)
     elif isinstance(weight, Tensor) and weight.ndim == 2 and weight.shape[0] == weight.shape[1]:
         yield _weights("kernel not transposed", lambda w: w.T)
-    if (pool := pool_of(module)) is not None:
-        yield from paddings(module, pool, args)
-        yield from other_pools(module)
+    yield from sliding_repairs(module, args)
+    yield from adaptive_repairs(module)
+    if getattr(module, "transposed", False):
+        yield from transposed_repairs(module)
     if isinstance(module, nn.Flatten):
         yield Repair(
             "flattens channels first where the original flattens them last",
             behaves(lambda module, right, x: right(x.movedim(1, -1).contiguous())),
         )
+    if isinstance(module, nn.Embedding) and module.max_norm is not None:
+        plant = with_values(max_norm=lambda _: None)
+        yield Repair(f"max_norm is {module.max_norm:g}", plant)
     if isinstance(module, nn.RNNBase):
         yield from recurrent_repairs(module)
-    if len(args) == 1 and isinstance(args[0], Tensor):
-        yield from _functions(module, args[0])
-
-
-def _epsilons(module: nn.Module) -> Iterator[Repair]:
-    for epsilon in EPSILONS:
-        if epsilon != module.eps:
-            name = f"epsilon {module.eps:g} instead of {epsilon:g}"
-            yield Repair(name, with_values(eps=_constant(epsilon)))
+    tensors = tuple(x for x in args if isinstance(x, Tensor))
+    if len(args) == 1 and tensors:
+        yield from _functions(module, tensors[0], output)
+    yield from merging_repairs(module, tensors)
 
 
 def _statistics(module: nn.Module) -> Iterator[Repair]:
@@ -110,10 +89,6 @@ def _evaluating(site: Any) -> Callable[[], None]:
     return undo
 
 
-def _constant(value: float) -> Callable[[nn.Module], float]:
-    return lambda module: value
-
-
 def _ones(name: str) -> Callable[[nn.Module], Tensor]:
     return lambda module: torch.ones_like(getattr(module, name))
 
@@ -127,45 +102,44 @@ def _weights(name: str, change: Callable[[Tensor], Tensor]) -> Repair:
 
 
 def _kernels(weight: Tensor) -> Iterator[Repair]:
-    if weight.shape[2] == weight.shape[3] > 1:
+    places = tuple(range(2, weight.ndim))
+    if weight.ndim == 4 and weight.shape[2] == weight.shape[3] > 1:
         yield _weights("kernel's height and width swapped", lambda w: w.transpose(2, 3))
     if max(weight.shape[2:]) > 1:
-        yield _weights("kernel flipped", lambda w: w.flip(2, 3))
-        yield _weights("kernel upside down", lambda w: w.flip(2))
-        yield _weights("kernel mirrored", lambda w: w.flip(3))
+        yield _weights("kernel flipped", lambda w: w.flip(places))
+        if weight.ndim == 4:
+            yield _weights("kernel upside down", lambda w: w.flip(2))
+        if weight.ndim == 5:
+            yield _weights("kernel flipped in time", lambda w: w.flip(2))
+        if weight.ndim > 3:
+            yield _weights("kernel mirrored", lambda w: w.flip(-1))
     if weight.shape[0] == weight.shape[1] > 1:
         yield _weights("kernel's inputs and outputs swapped", lambda w: w.transpose(0, 1))
-    # In memory HWIO, or HWI1 of a depthwise one, and read as OIHW.
-    out, into, height, width = weight.shape
-    yield _weights(
-        "kernel read in TensorFlow's order",
-        lambda w: w.reshape(height, width, into, out).permute(3, 2, 0, 1),
-    )
-    if out > 1:
+    if weight.ndim == 4:  # in memory HWIO, or HWI1 of a depthwise one, and read as OIHW
+        out, into, height, width = weight.shape
+        yield _weights(
+            "kernel read in TensorFlow's order",
+            lambda w: w.reshape(height, width, into, out).permute(3, 2, 0, 1),
+        )
+    if weight.shape[0] > 1:
         yield _weights("output channels rolled", lambda w: w.roll(-1, 0))
 
 
-def _functions(module: nn.Module, x: Tensor) -> Iterator[Repair]:
+def _functions(module: nn.Module, x: Tensor, output: Tensor | None) -> Iterator[Repair]:
     """Another function in place of a module without weights; another input for any."""
-    if not any(True for _ in module.parameters()) and not any(True for _ in module.children()):
-        for name, function in ACTIVATIONS.items():
-            yield Repair(
-                f"{_kind(module)} does not compute {name}", behaves(_in_place_of(function))
-            )
-    elif any(True for _ in module.parameters()):
-        for name in ("ReLU", "ReLU6", "swish", "sigmoid", "tanh"):
+    has_weights = any(True for _ in module.parameters())
+    if not x.is_floating_point():
+        return
+    if not has_weights and not any(True for _ in module.children()):
+        yield from function_repairs(module, x, output)
+    elif has_weights:
+        for name in ("ReLU", "ReLU6", "swish", "sigmoid", "tanh", ERF):
             yield Repair(f"{name} missing behind it", behaves(_behind(ACTIVATIONS[name])))
     for name, change in INPUTS.items():
         if x.ndim >= 4 or "value" in name or "ReLU" in name:
             yield Repair(f"input should be: {name}", behaves(_fed(change)))
-
-
-def _kind(module: nn.Module) -> str:
-    return type(module).__name__
-
-
-def _in_place_of(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:
-    return lambda module, right, x: function(x)
+    if x.ndim > 2 and not isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+        yield from axis_repairs(module, x)
 
 
 def _behind(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:

@@ -14,7 +14,21 @@ def layout_of(value: np.ndarray, output: Tensor) -> Layout:
     for layout in possible:
         if agree(layout.to_original(array), value):
             return layout
-    return possible[0] if possible else likely_layout(value.ndim, array.ndim)
+    return possible[0] if possible else _nearest_layout(value.shape, shape)
+
+
+def _nearest_layout(shape: tuple[int, ...], port_shape: tuple[int, ...]) -> Layout:
+    """Of those for so many axes, the one by which most of them are of one size."""
+    likely, most = likely_layout(len(shape), len(port_shape)), -1
+    for pattern in ACTIVATIONS:
+        left, right = (side.split() for side in pattern.split("->"))
+        if "(" in pattern or (len(left), len(right)) != (len(shape), len(port_shape)):
+            continue
+        sizes = dict(zip(left, shape, strict=True))
+        alike = sum(sizes.get(a) == s for a, s in zip(right, port_shape, strict=True))
+        if alike > most:
+            likely, most = Layout(pattern), alike
+    return likely
 
 
 def likely_layout(rank: int, port_rank: int) -> Layout:

@@ -50,7 +50,7 @@ def _judged_wrong(name: str, wrong: Wrong, pair: Pair, original: object) -> Judg
         report = verify(spec_of(pair, original, wrong.make))  # type: ignore[arg-type]
     except InputError as error:  # it is told which weights do not fit
         return Judged(name, False, f"refused: {error}", True, None, None)
-    place = (report.first_failure or "").startswith(LAYER)
+    place = (report.first_failure or "").startswith(wrong.at)
     cause = None if wrong.cause is None else wrong.cause in _first_cause(report)
     return Judged(name, False, _said(report), not report.passed, place, cause)
 

@@ -18,11 +18,13 @@ LAYER = "layer"
 class Wrong:
     """A module that is not the layer, and what the diagnosis has to say of it.
 
-    `cause` is in the text of the first cause that is named; None where none is expected.
+    `cause` is in the text of the first cause that is named; None where none is expected. `at` is
+    how the first tap that fails begins: a layer that is missing shows in the next one.
     """
 
     make: Make
     cause: str | None
+    at: str = LAYER
 
 
 @dataclass(frozen=True)
