@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from verify.specs.spec import OriginalRunner, PortRunner, PortSpec, Stage
     from verify.specs.training_spec import TrainingBatch, TrainingSpec
     from verify.specs.trajectory_spec import TrajectorySpec
+    from verify.testing.assert_same import assert_same
     from verify.tvn.certificate import write_certificate
     from verify.tvn.determinism import be_deterministic
     from verify.tvn.levels import tvn_spec
@@ -69,6 +70,7 @@ _MODULES = {
     "specs.spec": ("OriginalRunner", "PortRunner", "PortSpec", "Stage"),
     "specs.training_spec": ("TrainingBatch", "TrainingSpec"),
     "specs.trajectory_spec": ("TrajectorySpec",),
+    "testing.assert_same": ("assert_same",),
     "tvn.certificate": ("write_certificate",),
     "tvn.determinism": ("be_deterministic",),
     "tvn.levels": ("tvn_spec",),
@@ -108,6 +110,7 @@ __all__ = [
     "TrajectoryReport",
     "TrajectorySpec",
     "ValueReport",
+    "assert_same",
     "be_deterministic",
     "compare_layers",
     "compare_on_noise",

@@ -48,6 +48,13 @@ class TapReport:
         return Reason.OTHER_WEIGHTS if self.other_weights else None
 
     @property
+    def wrong_alone(self) -> bool:
+        """It is wrong by itself, whatever came in front of it."""
+        if self.other_weights or not self.isolates:
+            return not self.passed
+        return self.isolated is None or not self.isolated.passed
+
+    @property
     def complaint(self) -> str:
         """The reason, and of other weights which; empty if it passed."""
         if self.reason is Reason.OTHER_WEIGHTS:
@@ -101,6 +108,13 @@ class Report:
         return next(own, None) or next(
             (o.first_failure for o in self.further.values() if not o.passed), None
         )
+
+    @property
+    def guilty(self) -> list[TapReport]:
+        """The taps that are wrong by themselves; if none is, the first that failed."""
+        failed = [tap for tap in self.taps if not tap.passed]
+        alone = [tap for tap in failed if tap.wrong_alone]
+        return alone or failed[:1]
 
     @property
     def summary(self) -> str:

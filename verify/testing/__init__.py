@@ -1,0 +1,1 @@
+"""Parity in a test suite: one call that asserts, and a plugin for pytest."""
