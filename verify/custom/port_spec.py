@@ -33,6 +33,7 @@ from verify.custom.module.compiled import (
 from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of
 from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outputs_of
 from verify.custom.probing.judges import Matched, explain_probe, judges_of
+from verify.custom.probing.unseen import list_unseen
 from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.training.sides import Sides, training_spec
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
@@ -162,6 +163,7 @@ def port_spec(
             input={n: a.shape for n, a in inputs.items()},
             matching=correspondence.summarise(module, original.variables),
             stopped=made.stopped,
+            not_shown=list(list_unseen(pair, calls, correspondence.places)),
             notes=[*original.notes, *notes_on_casts(copy.deepcopy(module).double(), pair.run)],
         ),
         training=training,

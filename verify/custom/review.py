@@ -30,6 +30,8 @@ def summarise(about: About) -> Iterator[str]:
     if matching.only_in_port:
         yield f"only in the port: {', '.join(matching.only_in_port)}"
     yield from about.notes or ()
+    for line in about.not_shown:
+        yield f"not shown by this input: {line}"
     if about.stopped:
         yield f"the port was stopped by {about.stopped['by']}"
     for tap, why in matching.not_compared.items():

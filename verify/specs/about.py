@@ -63,6 +63,7 @@ class About:
         matching: of a port whose layers had to be found.
         stopped: `by`, once the port refused to go on: with which error.
         skipped: what was to be judged besides and was not, by name: why.
+        not_shown: what the input cannot show, a line for each kind.
         notes: remarks about the original, a sentence each.
         remarks: whatever else a reader should know, by heading; no code reads it.
     """
@@ -73,6 +74,7 @@ class About:
     matching: Matching | None = None
     stopped: Mapping[str, str] | None = None
     skipped: Mapping[str, str] | None = None
+    not_shown: Sequence[str] = ()
     notes: Sequence[str] | None = None
     remarks: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,6 +86,7 @@ class About:
             "seconds": self.seconds,
             "stopped": None if self.stopped is None else dict(self.stopped),
             "not judged": None if self.skipped is None else dict(self.skipped),
+            "not shown by this input": list(self.not_shown) or None,
             "notes": None if self.notes is None else list(self.notes),
         }
         matching = self.matching.to_dict() if self.matching else {}

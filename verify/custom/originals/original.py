@@ -38,7 +38,8 @@ class Call:
     """One layer at work: the tap of its output, its own variables, what it read and computed.
 
     `inside` are the variables of layers inside of it, which work by themselves as well. A layer
-    that works more than once has a `Call` each time, `name`, `name#2` and so on.
+    that works more than once has a `Call` each time, `name`, `name#2` and so on. `unpassed` are
+    bends of an activation that no value passes, see `verify.custom.originals.bends`.
     """
 
     tap: str
@@ -46,6 +47,7 @@ class Call:
     reads: tuple[Fingerprint, ...]
     value: np.ndarray
     inside: tuple[str, ...] = ()
+    unpassed: tuple[float, ...] = ()
 
     def reads_from(self, other: "Call") -> bool:
         """Does it read what the other computed?"""
@@ -76,6 +78,11 @@ class AnyOriginal(Protocol):
 
         Weights of the model itself are the last output's.
         """
+        ...
+
+    @property
+    def unused(self) -> Mapping[str, Sequence[str]]:
+        """By kind, the layers that have what training alone uses, as dropout is."""
         ...
 
     def sizes(self, inputs: Mapping[str, np.ndarray]) -> Sizes:

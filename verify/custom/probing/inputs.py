@@ -63,6 +63,11 @@ def draw_probes(
         yield Probe(told, other, resized=True)
 
 
+def open_axes(sizes: Sizes, name: str, array: np.ndarray) -> list[int]:
+    """The axes of an input behind the batch that may be of any size."""
+    return [axis for axis in range(1, array.ndim) if _is_open(sizes, name, axis)]
+
+
 def vocabularies_of(
     inputs: Mapping[str, np.ndarray], calls: Sequence[Call], variables: Mapping[str, np.ndarray]
 ) -> dict[str, int]:
@@ -126,7 +131,7 @@ def _other_shapes(
         yield _shapes(inputs, sizes, {batch: 1 if batch > 1 else FEW}, slice(0, 1))
     if len(inputs) == 1:
         ((name, array),) = inputs.items()
-        inner = [axis for axis in range(1, array.ndim) if _is_open(sizes, name, axis)]
+        inner = open_axes(sizes, name, array)
         for resize in RESIZES:
             shape = list(array.shape)
             for place, axis in enumerate(inner):

@@ -22,9 +22,9 @@ from verify.reports.report import Report
 from verify.specs.about import About
 from verify.specs.spec import PortSpec, Stage
 
-# What is added to every bias of the probe that changes weights: half of an activation's values lie
-# between its bends then, half beyond them, wherever it is.
-DEVIATION = 5.0
+# Biases of the probe that changes weights are spread so far to either side: some of an activation's
+# values lie between its bends then, some beyond them, wherever it is.
+SPREAD = 9.0
 BIASES = frozenset("bias biases beta b offset".split())
 LARGE_BIASES = "large biases"
 
@@ -124,8 +124,9 @@ def _with_large_biases(matched: Matched) -> PortSpec:
     original, module = matched.pair.original, copy.deepcopy(matched.pair.module)
     variables = dict(original.variables)
     for name in _biases(matched):
-        noise = draw.normal(0, DEVIATION, variables[name].shape)
-        variables[name] = (variables[name] + noise).astype(variables[name].dtype)
+        bias = variables[name]
+        spread = draw.permutation(np.linspace(SPREAD, -SPREAD, bias.size)).reshape(bias.shape)
+        variables[name] = (bias + spread).astype(bias.dtype)
     load(module, matched.correspondence.rows, variables)
     pair = replace(matched.pair, original=original.with_weights(variables), module=module)
     return replace(matched, name=f"{matched.name}: {LARGE_BIASES}", pair=pair).spec()

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from verify.custom.layouts.fingerprint import Fingerprint
+from verify.custom.originals.bends import BENDS, unpassed
 from verify.custom.originals.graph.float64 import in_float64
 from verify.custom.originals.graph.frozen import (
     Build,
@@ -39,10 +41,12 @@ class GraphModel:
         variables: every weight by name.
         trainable: of those, the ones that training changes through gradients.
         notes: what a reader of the report should know.
+        unused: a graph does not say what training alone uses.
         learns_statistics: a function has no training mode.
     """
 
     learns_statistics = False
+    unused: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def __init__(self, frozen: FrozenGraph, *, seed: int | None = None) -> None:
         self._frozen = frozen
@@ -62,12 +66,15 @@ class GraphModel:
         values = runner.fetch(inputs, runner.all_numbers())
         runner.close()
         calls = []
+        kinds = {node.name: node.op.lower() for node in self._frozen.graph_def.node}
         for name, layer in runner.layers.items():
             value = values.get(layer.tensor)
             if value is not None and value.dtype.kind == "f":
-                reads = (values[tensor] for tensor in layer.reads if tensor in values)
+                reads = [values[tensor] for tensor in layer.reads if tensor in values]
                 prints = tuple(Fingerprint.of(array) for array in reads)
-                calls.append(Call(name, layer.variables, prints, value))
+                bends = BENDS.get(kinds.get(layer.tensor.partition(":")[0], ""), ())
+                hidden = unpassed(bends, reads[0]) if reads else ()
+                calls.append(Call(name, layer.variables, prints, value, unpassed=hidden))
         ends = self._frozen.outputs.items()
         return [*calls, *(Call(tap, (), (), values[tensor]) for tap, tensor in ends)]
 

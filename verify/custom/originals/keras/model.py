@@ -14,6 +14,7 @@ import numpy as np
 from port.errors import InputError
 from verify.custom.layouts.fingerprint import Fingerprint
 from verify.custom.layouts.nested import in_one_line
+from verify.custom.originals.bends import bends_of, unpassed
 from verify.custom.originals.keras.layers import (
     flat,
     is_float,
@@ -29,6 +30,7 @@ from verify.custom.originals.keras.rebuild import load_file, rebuild
 from verify.custom.originals.keras.recurrent import stateful_layers
 from verify.custom.originals.keras.run import input_shapes, run
 from verify.custom.originals.keras.training import KerasTrainer
+from verify.custom.originals.keras.unused import unused_in_inference
 from verify.custom.originals.original import Call, Sizes, layer_tap
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_keras
@@ -55,6 +57,7 @@ class KerasModel:
         variables: every weight by name, the layer's path and the variable's own name; the model's
             own weights, which no layer has, by their own name alone.
         trainable: of those, the ones that training changes through gradients.
+        unused: by kind, the layers that have what training alone uses.
         notes: which layers compute in float64 otherwise than TensorFlow would, and what of it is
             not compared.
         learns_statistics: it has a training mode.
@@ -79,6 +82,7 @@ class KerasModel:
         model = model or self._made("float32")
         layers = self._holders(model)
         found = variables_of(layers)
+        self.unused = unused_in_inference(layers)
         self.trainable = frozenset(name for name, variable in found.items() if variable.trainable)
         self.variables: Arrays = {name: to_numpy(variable) for name, variable in found.items()}
         if seed is not None:
@@ -106,7 +110,8 @@ class KerasModel:
                     raise InputError(f"layer {tap!r} computes in {array.dtype}, not in float64")
                 read = tuple(Fingerprint.of(to_numpy(tensor)) for tensor in flat(reads))
                 own, parts = names.get(id(layer), ()), inside.get(id(layer), ())
-                calls.append(Call(tap, own, read, array, parts))
+                bends = _unpassed(layer, reads)
+                calls.append(Call(tap, own, read, array, parts, bends))
 
         with watch(_by_tap(layers, inputs), see):
             outputs = run(model, inputs, note=new.append)
@@ -255,6 +260,11 @@ class KerasRunner:
         with watch(_by_tap(self._layers, self._inputs), see):
             outputs = self._run({name: given[name] for name in self._inputs})
         return found | {tap: to_numpy(outputs[tap]) for tap in outputs if tap in taps}
+
+
+def _unpassed(layer: Any, reads: tuple[Any, ...]) -> tuple[float, ...]:
+    bends = bends_of(layer)
+    return unpassed(bends, to_numpy(next(flat(reads)))) if bends else ()
 
 
 def _by_tap(layers: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any]:
