@@ -99,7 +99,7 @@ class _Doubling:
                 self._rounded.append(node.name)
             wide = exact.astype("float64" if value.dtype.kind == "f" else "complex128")
             copy.attr["value"].tensor.CopyFrom(self._tf.make_tensor_proto(wide))
-        elif not has_float64(copy, self._from.library):
+        elif not has_float64(copy):
             raise InputError(
                 f"{node.name}: {node.op} computes in float32 alone, so there is no float64 truth "
                 "to hold the port against; give an original that does it with other operations"

@@ -10,6 +10,7 @@ import numpy as np
 
 from port.errors import InputError
 from verify.custom.layouts.nested import by_name
+from verify.custom.originals.graph.foreign import refuse_loading, refuse_unsafe
 from verify.custom.originals.graph.inline import inlined
 from verify.custom.originals.original import OUTPUT, output_tap
 from verify.runners.tensorflow import import_tensorflow
@@ -103,9 +104,10 @@ def freeze_saved_model(
         InputError: there is no such model, or no such signature.
     """
     tf = import_tensorflow()
+    refuse_unsafe(Path(path))
     try:
         model = tf.saved_model.load(str(path))
-    except OSError as error:
+    except Exception as error:  # whatever TensorFlow raises
         raise InputError(f"{path}: not a SavedModel ({first_line(error)})") from None
     if signature not in model.signatures:
         has = ", ".join(model.signatures) or "none"
@@ -147,7 +149,10 @@ def freeze_graph(
             tensors = [name if ":" in name else f"{name}:0" for name in listed]
             outputs = dict(zip(listed, tensors, strict=True))
         variables = v1.global_variables()
-        session.run(v1.global_variables_initializer())
+        initializer = v1.global_variables_initializer()
+        if not callable(build):
+            refuse_loading(Path(build), graph.as_graph_def(), [initializer.name])
+        session.run(initializer)
         if checkpoint is not None:
             v1.train.Saver(variables).restore(session, str(checkpoint))
         nodes = list({tensor.partition(":")[0] for tensor in outputs.values()})
@@ -185,6 +190,8 @@ def _output_names(function: Any) -> list[str]:
 
 def _picked(tensors: Mapping[str, str], output: str | None) -> dict[str, str]:
     """By tap; of one alone its name is of no interest."""
+    if not tensors:
+        raise InputError("the original has no output: return a tensor, or several")
     if output is not None:
         if output not in tensors:
             raise InputError(f"output: there is no {output!r}; there are {', '.join(tensors)}")

@@ -11,6 +11,7 @@ import numpy as np
 from verify.custom.layouts.fingerprint import Fingerprint
 from verify.custom.originals.bends import BENDS, unpassed
 from verify.custom.originals.graph.float64 import in_float64
+from verify.custom.originals.graph.foreign import refuse_foreign, refuse_strings
 from verify.custom.originals.graph.frozen import (
     Build,
     FrozenGraph,
@@ -54,7 +55,9 @@ class GraphModel:
         if seed is not None:
             self.variables = probe_weights(self.variables, seed)
         self.trainable = frozen.trainable & self.variables.keys()
-        graph = imported(frozen.graph_def)
+        refuse_foreign(frozen.graph_def)
+        graph, outputs = imported(frozen.graph_def), list(frozen.outputs.values())
+        refuse_strings(graph, outputs)
         self._layers = layers_of(
             graph, frozen.inputs, list(frozen.outputs.values()), frozen.constants
         )

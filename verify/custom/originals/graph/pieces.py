@@ -31,7 +31,7 @@ class Pieces:
 
     def __init__(self, graph: Any, outputs: Sequence[str]) -> None:
         operations = graph.get_operations()
-        regions, needed = regions_of(operations), _needed(graph, outputs)
+        regions, needed = regions_of(operations), needed_for(graph, outputs)
         self._flows = flows_of(
             {op.name: (op.type, [read.op.name for read in op.inputs]) for op in operations}
         )
@@ -87,7 +87,8 @@ class Pieces:
         return tensor.dtype.name in ("variant", "resource") or tensor.op.name in self._flows
 
 
-def _needed(graph: Any, outputs: Sequence[str]) -> set[str]:
+def needed_for(graph: Any, outputs: Sequence[str]) -> set[str]:
+    """The names of the operations that `outputs`, tensors by name, are computed from."""
     waiting = [graph.get_tensor_by_name(name).op for name in outputs]
     needed = {op.name for op in waiting}
     while waiting:
