@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 LETTERS = {"q": "query", "k": "key", "v": "value"}
+NUMBERED = re.compile(r"[a-z]+|[0-9]+")
 WORD = re.compile(r"[1-3]d(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -31,6 +32,7 @@ def likeness(name: str, other: str) -> float:
     return len(shared) + len(short) / 2
 
 
+@cache
 def denial(name: str, other: str) -> float:
     """How many words both surely have: a letter is short for those of an attention alone.
 
@@ -44,20 +46,34 @@ def denial(name: str, other: str) -> float:
 
 
 @cache
+def numbered_likeness(name: str, other: str) -> int:
+    """How many words and figures both have: of equals by words, a number tells one from another."""
+    mine, its = (set(NUMBERED.findall(each.lower())) for each in (name, other))
+    return len(mine & its)
+
+
+@cache
 def plain(name: str) -> str:
     """The last part of a path, without marks and in lower case."""
     base = name.replace("/", ".").rpartition(".")[2]
     return "".join(letter for letter in base.lower() if letter.isalnum())
 
 
+@cache
+def joined(name: str) -> str:
+    """A whole path, without marks and in lower case."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
 def cross(pair: tuple[str, str], other: tuple[str, str]) -> bool:
     """Would the names of two pairs fit better, both of them, if their second names were exchanged?
 
-    In words, or in last parts that are equal, with figures too.
+    In words, or in last parts or whole names that are equal, with figures too.
     """
     (a, x), (b, y) = pair, other
-    if plain(a) == plain(y) and plain(b) == plain(x):
-        return plain(a) != plain(b)
+    for base in (plain, joined):
+        if base(a) == base(y) and base(b) == base(x):
+            return base(a) != base(b)
     return denial(a, y) > denial(a, x) and denial(b, x) > denial(b, y)
 
 
@@ -70,7 +86,7 @@ def cycles_of_three(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str,
         key: [
             other
             for other, (_, its) in names.items()
-            if other != key and likeness(name, its) > likeness(name, own)
+            if other != key and denial(name, its) > denial(name, own)
         ]
         for key, (name, own) in names.items()
     }
@@ -86,7 +102,7 @@ def _best(cycle: tuple[str, str, str], names: Mapping[str, tuple[str, str]]) -> 
     """Does each name fit the next's better than the one after that, too?"""
     seconds = [names[key][1] for key in cycle]
     return all(
-        likeness(names[key][0], seconds[(place + 1) % 3])
-        > likeness(names[key][0], seconds[(place + 2) % 3])
+        denial(names[key][0], seconds[(place + 1) % 3])
+        > denial(names[key][0], seconds[(place + 2) % 3])
         for place, key in enumerate(cycle)
     )

@@ -1,8 +1,9 @@
 """Running a port once beside what its original did, to find what corresponds."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,11 +47,19 @@ def _followed(
     """What was found, and whether the output was the original's in the end."""
     matcher = Matcher(module, calls, variables, given, goes_on)
     returned: Mapping[str, Tensor] | None = None
+    worked: set[str] = set()
+
+    def after(place: str, inner: nn.Module, output: Any) -> Any:
+        worked.add(place)
+        return matcher.after(place, inner, output)
+
     # A wrong port may not get to its end; what it did until then is matched.
-    with watch(module, matcher.after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
+    with watch(module, after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
         returned = run(module)
         matcher.found.finished = True
     matcher.fill_the_rest()
+    if returned is None:
+        matcher.found.places.update(_unreached(matcher.found, calls, worked))
     ends = outputs_of(calls)
     names = dict.fromkeys(ends, "") if returned is None else pair_outputs(ends, returned)
     agrees = returned is not None
@@ -61,3 +70,13 @@ def _followed(
             layout, agrees = layout_of(call.value, output), agrees and gives(output, call.value)
         matcher.found.places[tap] = Place("", given.layouts.get(tap, layout), names[tap])
     return matcher.found, agrees
+
+
+def _unreached(found: Found, calls: Sequence[Call], worked: Set[str]) -> dict[str, Place]:
+    """Of a port that stops, the layers that it does not get to: where they would be."""
+    values = {call.tap: call.value for call in calls}
+    return {
+        match.tap: Place(match.place, likely_layout(values[match.tap].ndim, values[match.tap].ndim))
+        for match in found.matches
+        if match.tap in values and match.tap not in found.places and match.place not in worked
+    }

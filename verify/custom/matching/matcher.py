@@ -12,6 +12,7 @@ taken, and said so.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from verify.custom.layouts.fingerprint import Fingerprint
 from verify.custom.layouts.guess import fits, gives, layout_of
-from verify.custom.matching.alike_names import likeness
+from verify.custom.matching.alike_names import likeness, numbered_likeness
 from verify.custom.matching.found import (
     BY_NAME,
     COMPUTES,
@@ -211,11 +212,12 @@ class Matcher:
         if not possible:
             return None
         holding = [
-            call for call in possible if self._given.loaded and self._holds(path, module, call)
+            call
+            for call in possible
+            if (self._given.loaded or self._given.converted) and self._holds(path, module, call)
         ]
         reading = [call for call in holding or possible if _share(call.reads, reads)]
-        # Of equals the order stays.
-        like = sorted(reading or holding or possible, key=lambda call: -likeness(call.tap, path))
+        like = sorted(reading or holding or possible, key=partial(_unlikeness, path))
         first, *others = like
         named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
         sign = READS if reading else VALUES if holding else ORDER if others else SHAPES
@@ -312,6 +314,11 @@ class Matcher:
             self.found.matches.append(Match(place, reading[0].tap, READS))
             return reading[0]
         return None
+
+
+def _unlikeness(path: str, call: Call) -> tuple[float, int]:
+    """By which the likeliest comes first; of equals the order stays."""
+    return -likeness(call.tap, path), -numbered_likeness(call.tap, path)
 
 
 def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:

@@ -81,6 +81,37 @@ def test_letters_deny_no_match(one: str, other: str) -> None:
     assert cross(("attention/query", "attn.k"), ("attention/key", "attn.q"))
 
 
+class Numbered(nn.Module):
+    """Three layers of one shape that read the same; a sum is wrong where `wrong`."""
+
+    def __init__(self, wrong: bool) -> None:
+        super().__init__()
+        self.branch5 = nn.Linear(8, 4)
+        self.branch3 = nn.Linear(8, 4)
+        self.branch1 = nn.Linear(8, 4)
+        self.wrong = wrong
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = self.branch5(x)
+        return self.branch3(x) * (wide + 1 if self.wrong else wide) + self.branch1(x).exp()
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_numbers_tell_equals_apart(wrong: bool) -> None:
+    def build() -> keras.Model:
+        x = layers.Input((5, 8))
+        one, three, five = (layers.Dense(4, name=f"branch{n}")(x) for n in (1, 3, 5))
+        return keras.Model(x, three * five + ops.exp(one))
+
+    spec = port_spec("branches", KerasModel(build, seed=0), Numbered(wrong), TOKENS)
+    report = verify.compare_layers(spec)
+    assert (report.passed, report.first_failure) == (not wrong, "output" if wrong else None)
+    places = matching_of(spec).weights
+    assert {n: places[f"branch{n}/kernel"].partition(".")[0] for n in (1, 3, 5)} == {
+        n: f"branch{n}" for n in (1, 3, 5)
+    }
+
+
 def test_exchanges_are_combined() -> None:
     port = nn.Sequential(*(SwiGLU("w3", ("w1", "w3")) for _ in range(3)))
     spec = port_spec("three", KerasModel(feed_forward(3), seed=0), port, TOKENS)
