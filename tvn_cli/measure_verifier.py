@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl.flags import FlagValues
 
@@ -10,11 +11,15 @@ from port.errors import InputError
 from tvn_cli.flags import Flags
 from tvn_cli.main import no_arguments
 
-USAGE = "tvn measure-verifier [--full] [--run=DIR] [--only=UNIT,…] [--json=FILE]"
+if TYPE_CHECKING:
+    from verify.measure.plan import Plan
+
+USAGE = "tvn measure-verifier [--custom] [--full] [--run=DIR] [--only=UNIT,…] [--json=FILE]"
 
 
 def define(flags: Flags) -> None:
     """Declare the flags."""
+    flags.switch("custom", "measure how anybody's ports are judged, not Tiny Video Networks")
     flags.switch("full", "all nets and all units, three hours of CPU time; a small sample if left "
                  "out")  # fmt: skip
     flags.text("run", "a folder that keeps what each unit found; what it holds already is not "
@@ -27,14 +32,17 @@ def define(flags: Flags) -> None:
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Measure, print the table, write the outcome."""
     from port.atomic import write_text
-    from tvn_cli.screen.measurement import print_summary
+    from tvn_cli.screen.measurement import print_custom_summary, print_summary
     from tvn_cli.screen.progress import progress_bar
-    from verify.measure.plan import results, run
+    from verify.measure.custom.plan import CUSTOM
+    from verify.measure.custom.summary import CustomSummary
+    from verify.measure.plan import TVN, results, run
     from verify.measure.summary import Summary
     from verify.reports.outcome import to_json
 
     no_arguments(arguments)
-    names = _units(values)
+    plan = CUSTOM if values.custom else TVN
+    names = _units(values, plan)
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(values.run or folder)
         try:
@@ -43,21 +51,32 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
             raise InputError(f"{kept}: --run cannot be written ({error.strerror})") from None
         with progress_bar() as bar:
             task = bar.add_task("measuring", total=len(names))
-            run(kept, names, lambda name, done: bar.update(task, description=name, completed=done))
-        summary: Summary = Summary(results(kept))
-    print_summary(summary)
+            run(
+                kept,
+                names,
+                lambda name, done: bar.update(task, description=name, completed=done),
+                plan.units(),
+            )
+        found = list(results(kept))
+    summary: Summary | CustomSummary
+    if values.custom:
+        summary = CustomSummary(found)
+        print_custom_summary(summary)
+    else:
+        summary = Summary(found)
+        print_summary(summary)
     if values.json is not None:
         write_text(values.json, to_json(summary.to_dict()))
     return 0 if summary.passed else 1
 
 
-def _units(values: FlagValues) -> list[str]:
-    from verify.measure.plan import SAMPLE, units
-
-    names = list(units()) if values.full or values.only else list(SAMPLE)
+def _units(values: FlagValues, plan: "Plan") -> list[str]:
+    names = list(plan.whole()) if values.full or values.only else list(plan.sample)
     if not values.only:
         return names
     chosen = [name for name in names if name.startswith(tuple(values.only))]
     if not chosen:
-        raise InputError(f"--only={','.join(values.only)}: no such unit; one is 'mutants tvn1'")
+        raise InputError(
+            f"--only={','.join(values.only)}: no such unit; one is {next(iter(names))!r}"
+        )
     return chosen

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from port.text import visible
+from verify.measure.custom.summary import CustomSummary
 from verify.measure.summary import Summary
 
 
@@ -25,6 +26,44 @@ def print_summary(summary: Summary) -> None:
     for row in [r for r in summary.variants if not r["passed"]][:20]:
         said = f"{row['case']}, {row['variant']}, {row['clips']}: {row['first']}, {row['reason']}"
         console.print(Text(visible(f"false alarm: {said}"), "bold red"))
+
+
+def print_custom_summary(summary: CustomSummary) -> None:
+    """Print what became of the mutants and right ports of anybody's nets, and the bars."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    console.print(_custom_mutants(summary))
+    console.print(_dresses(summary))
+    console.print(_bars(summary))
+    for row in [r for r in summary.shown if r["outcome"] == "missed"][:20]:
+        console.print(Text(visible(f"missed: {row['mutant']}"), "bold red"))
+    for row in [r for r in summary.right if r["outcome"] != "passed"][:20]:
+        said = f"{row['net']}, {row['dress']}: {row['outcome']}: {row.get('first')}, {row['said']}"
+        console.print(Text(visible(f"right port: {said}"), "bold red"))
+
+
+def _custom_mutants(summary: CustomSummary) -> Table:
+    columns = ("planted", "equivalent", "failed", "missed", "not run", "first layer", "named")
+    table = _table("\nmutants", "family", *columns)
+    for key in ("how", "family"):
+        for row in summary.groups(key):
+            shares = (
+                f"{row[share] / row['first_layer_of']:.1%}" if row["first_layer_of"] else "–"
+                for share in ("first_layer_right", "named_first")
+            )
+            not_run = row["refused"] + row["crashed"] + row["stillborn"]
+            counts = (row["planted"], row["equivalent"], row["killed"], row["missed"], not_run)
+            table.add_row(row[key], *map(str, counts), *shares)
+    return table
+
+
+def _dresses(summary: CustomSummary) -> Table:
+    columns = ("passed", "failed", "refused", "crashed")
+    table = _table("\nright ports", "dress", *columns)
+    for row in summary.dresses():
+        table.add_row(row["dress"], *(str(row.get(name, 0)) for name in columns))
+    return table
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -57,7 +96,7 @@ def _criteria(summary: Summary) -> Table:
     return table
 
 
-def _bars(summary: Summary) -> Table:
+def _bars(summary: Summary | CustomSummary) -> Table:
     table = _table("\nbars", "what", "reached", "wanted", "of", "")
     for bar in summary.bars:
         if bar.of:

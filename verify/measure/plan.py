@@ -1,7 +1,8 @@
 """The whole measurement in units that take a minute or so, each kept as soon as it is done."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ SAMPLE = (
 )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What there is to measure: units by name, those of the whole, and a small sample."""
+
+    units: Callable[[], Mapping[str, Callable[[], Rows]]]
+    whole: Callable[[], Sequence[str]]
+    sample: Sequence[str]
+
+
 def units() -> dict[str, Callable[[], Rows]]:
     """Every unit by name: what is measured, and of which net."""
     found: dict[str, Callable[[], Rows]] = {}
@@ -65,6 +75,9 @@ def units() -> dict[str, Callable[[], Rows]]:
     return found
 
 
+TVN = Plan(units, lambda: list(units()), SAMPLE)
+
+
 def _shares(
     whole: str, measure: Callable[[str, int, int], Rows], name: str, parts: int
 ) -> dict[str, Callable[[], Rows]]:
@@ -76,15 +89,21 @@ def _shares(
     }
 
 
-def run(folder: Path, names: list[str], watch: Callable[[str, int], None]) -> None:
+def run(
+    folder: Path,
+    names: list[str],
+    watch: Callable[[str, int], None],
+    known: Mapping[str, Callable[[], Rows]] | None = None,
+) -> None:
     """Do the units that `folder` does not hold yet.
 
     Args:
         folder: gets a JSON file a unit.
         names: of the units.
         watch: is told what is about to be done, and how many were.
+        known: the units by name; those of Tiny Video Networks, if not given.
     """
-    known = units()
+    known = units() if known is None else known
     threads = torch.get_num_threads()
     for done, name in enumerate(names):
         path = _path(folder, name)
