@@ -38,11 +38,23 @@ def as_it_is() -> nn.Module:
     )
 
 
+class DropExamples(nn.Module):
+    """Dropout of all that an example of a batch has here, or of nothing."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As many examples as in `x` [B, C, H, W] are kept, each with the odds of the rate."""
+        return x * nn.functional.dropout(x.new_ones(len(x), 1, 1, 1), self.rate, self.training)
+
+
 class Patched(nn.Module):
     """The port with what it lacks.
 
-    Its images are scaled and normalised, padding is right for odd sizes too, and batch norms
-    remember in training what Keras' do.
+    Its images are scaled and normalised, padding is right for odd sizes too, and in training batch
+    norms remember what Keras' do, and residual paths drop whole examples.
     """
 
     def __init__(self) -> None:
@@ -55,6 +67,7 @@ class Patched(nn.Module):
         for block in self.net.efficientnet.encoder.blocks:
             layer = block.depthwise_conv
             layer.depthwise_conv_pad = PadSame(layer.depthwise_conv.kernel_size[0], layer.stride)
+            block.projection.dropout = DropExamples(block.projection.dropout.p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [0, 255] to logits [B, 1000]."""

@@ -15,6 +15,7 @@ from port.errors import InputError
 from verify.custom.layouts.guess import likely_layout
 from verify.custom.layouts.layout import Layout
 from verify.custom.layouts.nested import by_name, in_one_line, told
+from verify.custom.matching.by_value import rows_by_value
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.follow import follow
 from verify.custom.matching.found import Given
@@ -35,7 +36,8 @@ from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outpu
 from verify.custom.probing.judges import Matched, explain_probe, judges_of
 from verify.custom.probing.unseen import list_unseen
 from verify.custom.training.diagnose import diagnose_own_training
-from verify.custom.training.sides import Sides, training_spec
+from verify.custom.training.level import judges_of_training
+from verify.custom.training.sides import Penalty, Sides, training_spec
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
@@ -63,6 +65,7 @@ def port_spec(
     port_only: Sequence[str] = (),
     forward: Forward = forward,
     loaded: bool = False,
+    penalty: Penalty | None = None,
 ) -> PortPlan:
     """The comparison of a torch module with its original.
 
@@ -88,6 +91,7 @@ def port_spec(
             order do; and picks or names what it returns, if its outputs are not the original's in
             name or order.
         loaded: the port has its weights already; they are compared, bit for bit.
+        penalty: what the port adds to its loss in training, where the original's layers do.
 
     Layouts are written as einops patterns from the original to the port, see `Layout`.
 
@@ -142,16 +146,17 @@ def port_spec(
         {name: value.shape for name, value in original.variables.items()},
         module,
         forward,
-        correspondence.rows,
+        rows_by_value(module, original.variables) if converted is not None else correspondence.rows,
         layouts,
         {tap: correspondence.places[tap] for tap in outputs_of(calls)},
         original.learns_statistics,
         has_training_mode(port),
+        original.penalised,
+        penalty,
     )
-    trains = bool(sides.rows and sides.trainable)
     made = ModulePort(module, correspondence.places, layouts, forward)
     matched = Matched(name, pair, correspondence, not (loaded or converted))
-    training = _training(name, sides, inputs, calls) if trains else None
+    training = _training(name, sides, inputs, calls) if sides.trainable else None
     return PortPlan(
         name=name,
         stages=[Stage("net", tuple(inputs), tuple(correspondence.places))],
@@ -169,7 +174,7 @@ def port_spec(
         training=training,
         levels={
             "inference": judge_no_more,
-            "training": partial(_training_judge, name, training),
+            "training": partial(judges_of_training, name, training),
             "probes": partial(judges_of, matched),
             "full": partial(_all_judges, name, matched, training),
         },
@@ -178,18 +183,9 @@ def port_spec(
     )
 
 
-def _training_judge(name: str, training: TrainingSpec | None) -> Mapping[str, Judge]:
-    if training is None:
-        raise InputError(
-            f"{name}: level training is for originals of which weights are trained; "
-            "leave --level out"
-        )
-    return {"training": lambda comparer: comparer.train(training)}
-
-
 def _all_judges(name: str, matched: Matched, training: TrainingSpec | None) -> Mapping[str, Judge]:
     """All there is, without the training of what cannot be trained."""
-    trains = {} if training is None else _training_judge(name, training)
+    trains = {} if training is None else judges_of_training(name, training)
     return {**judges_of(matched), **trains}
 
 

@@ -54,5 +54,6 @@ def list_failing_values(report: TrainingReport) -> Iterator[str]:
     for value in report.values:
         if not value.passed:
             yield f"{value.name}: {value.reason} ({value.float64_error:.1e} in float64)"
+    yield from report.about.notes or ()
     if report.about.stopped:
         yield f"the port was stopped by {report.about.stopped['by']}"

@@ -9,7 +9,7 @@ import numpy as np
 from verify.numerics.arrays import Arrays
 from verify.specs.about import About
 
-LOGITS, LOSS = "logits", "loss"
+LOGITS, LOSS, PENALTY = "logits", "loss", "penalty"
 # Makes other arrays of arrays by name.
 Move = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
@@ -17,6 +17,11 @@ Move = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 def gradient_of(variable: str) -> str:
     """What the gradient of a variable is called; a moving statistic has its variable's name."""
     return f"gradient/{variable}"
+
+
+def trainable(variable: str) -> str:
+    """What it is called whether a variable is trained, as a number: 0 or 1."""
+    return f"trainable/{variable}"
 
 
 INPUT_GRADIENT = gradient_of("input")
@@ -53,11 +58,12 @@ class NetBatch:
     """What a training step of any net reads.
 
     `inputs` by name; `weights` by output tap: the loss is the sum of all outputs, each number times
-    its weight.
+    its weight, and, if `penalised`, what the layers add to it themselves.
     """
 
     inputs: Arrays
     weights: Arrays
+    penalised: bool = False
 
     def moved(self, move: Move) -> "NetBatch":
         """With other inputs: what `move` makes of them."""

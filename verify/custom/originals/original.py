@@ -103,6 +103,11 @@ class AnyOriginal(Protocol):
         """Has it a training mode, in which batch norms use and remember their batch?"""
         ...
 
+    @property
+    def penalised(self) -> bool:
+        """Whether layers add to the loss themselves, once it has run."""
+        ...
+
     def trainer(self, precision: str) -> TrainingRunner:
         """One that makes training steps in `float64` or `float32`."""
         ...

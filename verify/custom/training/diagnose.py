@@ -14,6 +14,7 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from verify.custom.training.settings import causes_of_settings
 from verify.custom.training.sides import ModuleTrainer
 from verify.diagnosis.cause import UNEXPLAINED, WORTH_NAMING, Cause, Repair, explained_share
 from verify.diagnosis.fault import Site, behaves, trained, with_values
@@ -22,7 +23,7 @@ from verify.engine.training import largest_gradient, unit_of
 from verify.numerics.compare import difference
 from verify.reports.training_report import bound_of
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import NetBatch, TrainingSpec, gradient_of
+from verify.specs.training_spec import NetBatch, TrainingSpec, gradient_of, trainable
 
 MEAN, VARIANCE = "running_mean", "running_var"
 # Numbers that are one but for rounding, as shares.
@@ -55,16 +56,17 @@ def _diagnosed(
     differing = _differing(spec, truth, found)
     wrong = set(differing)
     mended = [*_norms(port, batch, truth, wrong), *_frozen(port, wrong)]
+    said = list(causes_of_settings(wrong, found, truth))
     with ExitStack() as stack:
         for each in mended:
             stack.callback(each.repair.plant(_site(port, each.path)))
-        after = port.run(batch)
+        after = port.run(batch) | {cause.tap: truth[cause.tap] for cause in said}
     causes = [
         Cause(each.value, each.repair.name,
               explained_share(*(side.get(each.value) for side in (found, after, truth))))
         for each in mended
     ]  # fmt: skip
-    causes = _grouped([cause for cause in causes if cause.explained >= WORTH_NAMING])
+    causes = [*said, *_grouped([cause for cause in causes if cause.explained >= WORTH_NAMING])]
     if differing and not causes:
         causes = [Cause(differing[0], UNEXPLAINED, 0.0)]
     return TrainingDiagnosis(differing, causes, _differing(spec, truth, after), mended=True)
@@ -132,14 +134,18 @@ def _of_batch(port: ModuleTrainer, batch: NetBatch) -> tuple[Arrays, dict[str, i
 
 
 def _frozen(port: ModuleTrainer, wrong: set[str]) -> Iterator[_Mended]:
+    """What one side trains and the other does not."""
     parameters = dict(port.module.named_parameters())
-    for row in port.rows(trained=True):
-        value = gradient_of(row.variable)
-        if value in wrong and row.key in parameters and not parameters[row.key].requires_grad:
-            path, _, attribute = row.key.rpartition(".")
-            yield _Mended(
-                path, value, Repair("frozen, its requires_grad is off", trained(attribute, True))
-            )
+    names = {
+        True: (gradient_of, "frozen, its requires_grad is off"),
+        False: (trainable, "trained, though the original's layer is frozen"),
+    }
+    for is_trained, (value_of, name) in names.items():
+        for row in port.rows(is_trained):
+            value, parameter = value_of(row.variable), parameters.get(row.key)
+            if value in wrong and parameter is not None and parameter.requires_grad != is_trained:
+                path, _, attribute = row.key.rpartition(".")
+                yield _Mended(path, value, Repair(name, trained(attribute, is_trained)))
 
 
 def _variance(wanted: np.ndarray, own: np.ndarray, count: int) -> Repair | None:

@@ -14,7 +14,9 @@ from verify.custom.layouts.layout import Layout
 from verify.custom.matching.weights import Row
 from verify.custom.module.compiled import duplicate
 from verify.custom.module.outputs import named_tensors
+from verify.custom.module.randomness import quiet
 from verify.custom.module.torch_module import Forward, Place, to_original
+from verify.custom.originals.drawn import DROPOUT, NOISE
 from verify.runners.pytorch import REFUSALS, gradient_or_zeros
 from verify.runners.whole_precision import WholePrecision
 from verify.specs.about import About
@@ -22,12 +24,17 @@ from verify.specs.spec import Arrays
 from verify.specs.training_spec import (
     INPUT_GRADIENT,
     LOSS,
+    PENALTY,
     NetBatch,
     TrainingRunner,
     TrainingSpec,
     gradient_of,
     gradients_of_inputs,
+    trainable,
 )
+
+# What the port adds to the loss.
+Penalty = Callable[[nn.Module], Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Sides:
     changes through gradients, the other `rows` are statistics; `shapes` are those of all.
     `learns_statistics`: the original has a training mode, in which batch norms use their batch;
     `has_training_mode`: the port has one.
+    `penalised`: the original's layers add to the loss; `penalty`: what the port adds.
     """
 
     trainer: Callable[[str], TrainingRunner]
@@ -50,6 +58,8 @@ class Sides:
     outputs: Mapping[str, Place]
     learns_statistics: bool = True
     has_training_mode: bool = True
+    penalised: bool = False
+    penalty: Penalty | None = None
 
 
 def training_spec(
@@ -71,6 +81,8 @@ def training_spec(
         outputs: the original's for it by tap; whole numbers are no part of the loss.
         batches: how many steps.
     """
+    if sides.penalty is not None and not sides.learns_statistics:
+        raise InputError("penalty: a graph or function says none of its own; leave it out")
     stopped: dict[str, str] = {}
     draw = np.random.default_rng(0)
     floats = [tap for tap, value in outputs.items() if value.dtype.kind == "f"]
@@ -85,20 +97,30 @@ def training_spec(
             n: np.roll(a, index, -1 if by_feature else 0) if a.ndim else a
             for n, a in inputs.items()
         }
-        steps.append(NetBatch(rolled, weights))
+        steps.append(NetBatch(rolled, weights, penalised=sides.penalty is not None))
     # Those that lie in several tensors, whole or in blocks, once.
     variables = list(dict.fromkeys(row.variable for row in sides.rows))
     moving = [name for name in variables if name not in sides.trainable]
     trained = [gradient_of(name) for name in variables if name in sides.trainable]
+    parameters = dict(sides.module.named_parameters())
+    frozen = [row.variable for row in sides.rows if row.key in parameters]
+    settings = [trainable(name) for name in dict.fromkeys(frozen) if name in moving]
+    settings = [*settings, DROPOUT, NOISE] if sides.learns_statistics else []
+    penalty = [PENALTY] if sides.penalised or sides.penalty else []
+    unmatched = [name for name in sides.trainable if name not in variables]
     return TrainingSpec(
         name=f"{name}: training",
-        values=[*moving, *floats, LOSS, *reversed(trained), *gradients_of_inputs(inputs).values()],
+        values=[
+            *(*moving, *floats, *settings, *penalty, LOSS),
+            *(*reversed(trained), *gradients_of_inputs(inputs).values()),
+        ],
         original=sides.trainer,
         port=partial(ModuleTrainer, sides, stopped),
         batches=steps,
         input_gradient=INPUT_GRADIENT,
         about=About(
             stopped=stopped,
+            notes=[f"gradient not compared, no tensor is known: {n}" for n in sorted(unmatched)],
             remarks={
                 "loss": "sum of weighted outputs",
                 "dropout": "off on both sides",
@@ -123,11 +145,6 @@ class ModuleTrainer:
             )
         module = duplicate(sides.module)
         self.module = (module.train() if sides.learns_statistics else module).to(self._dtype)
-        for module in self.module.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd):
-                module.p = 0.0
-            if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
-                module.dropout = 0.0
 
     def run(self, batch: NetBatch) -> Arrays:
         """See `TrainingRunner`."""
@@ -137,8 +154,13 @@ class ModuleTrainer:
         values: Arrays = {}
         # A wrong port may refuse; what it did not compute is reported as missing.
         try:
-            loss, outputs = self._loss(inputs, batch.weights)
-            values = self.statistics() | outputs
+            with quiet(self.module) as drawn:
+                loss, outputs = self._loss(inputs, batch.weights)
+            values = self.statistics() | outputs | drawn.values | self._trained()
+            if self._sides.penalty is not None:
+                penalty = self._sides.penalty(self.module)
+                loss = loss + penalty
+                values[PENALTY] = penalty.detach().numpy()
             values[LOSS] = loss.detach().numpy()
             loss.backward()
             values |= self._gradients()
@@ -163,6 +185,16 @@ class ModuleTrainer:
             loss = loss + (returned[place.output] * self._tensor(its, place.layout)).sum()
             outputs[tap] = to_original(returned[place.output], place.layout)
         return loss, outputs
+
+    def _trained(self) -> Arrays:
+        """Of parameters that are frozen in the original, whether the port trains them."""
+        parameters = dict(self.module.named_parameters())
+        trained: Arrays = {}
+        for row in self.rows(trained=False):
+            if row.key in parameters:
+                before = trained.get(trainable(row.variable), np.zeros(1))
+                trained[trainable(row.variable)] = before + parameters[row.key].requires_grad
+        return {name: np.minimum(count, 1) for name, count in trained.items()}
 
     def _tensor(self, array: np.ndarray, layout: Layout) -> Tensor:
         tensor = torch.from_numpy(layout.to_port(array))

@@ -48,6 +48,7 @@ class GraphModel:
 
     learns_statistics = False
     unused: Mapping[str, Sequence[str]] = MappingProxyType({})
+    penalised = False
 
     def __init__(self, frozen: FrozenGraph, *, seed: int | None = None) -> None:
         self._frozen = frozen

@@ -58,12 +58,14 @@ class KerasModel:
             own weights, which no layer has, by their own name alone.
         trainable: of those, the ones that training changes through gradients.
         unused: by kind, the layers that have what training alone uses.
+        penalised: whether layers add to the loss themselves, known once it has run.
         notes: which layers compute in float64 otherwise than TensorFlow would, and what of it is
             not compared.
         learns_statistics: it has a training mode.
     """
 
     learns_statistics = True
+    penalised = False
 
     def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()
@@ -115,6 +117,7 @@ class KerasModel:
 
         with watch(_by_tap(layers, inputs), see):
             outputs = run(model, inputs, note=new.append)
+        self.penalised = bool(model.losses)
         self.notes = [f"{', '.join(taps)}: {note}" for note, taps in noted.items()]
         self.notes += [f"{layer.name}: {BEGINS_ANEW}" for layer in stateful_layers(model)]
         if late := variables_of(self._holders(model)).keys() - self.variables.keys():

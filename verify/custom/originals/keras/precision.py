@@ -43,9 +43,18 @@ def put_into(precision: str, model: Any) -> None:
                 other = _changed(value, tf.Variable, anew)
                 if other is not value:
                     object.__setattr__(layer, name, other)
+            if isinstance(value, keras.regularizers.Regularizer):
+                _restore_decimals(value)
     for variable in model.variables:
         if "float" in str(variable.dtype) and str(variable.dtype) != precision:
             variable._value, variable._dtype = anew(variable._value), precision
+
+
+def _restore_decimals(regularizer: Any) -> None:
+    """Some hold their factor as a float32; the shortest decimal of that is what was given."""
+    for name, value in vars(regularizer).items():
+        if hasattr(value, "numpy") and value.shape == ():
+            setattr(regularizer, name, float(str(value.numpy())))
 
 
 def _inputs(layer: Any) -> list[Any]:

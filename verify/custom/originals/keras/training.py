@@ -2,26 +2,30 @@
 
 from typing import Any
 
+import numpy as np
+
 from verify.custom.originals.keras.layers import to_numpy, variables_of
-from verify.custom.originals.keras.recurrent import is_loop
+from verify.custom.originals.keras.randomness import quiet
 from verify.custom.originals.keras.run import run
+from verify.custom.originals.keras.whole_constants import whole_constants
 from verify.runners.tensorflow import import_tensorflow
 from verify.specs.spec import Arrays
-from verify.specs.training_spec import LOSS, NetBatch, gradient_of, gradients_of_inputs
+from verify.specs.training_spec import (
+    LOSS,
+    PENALTY,
+    NetBatch,
+    gradient_of,
+    gradients_of_inputs,
+    trainable,
+)
 
 
 class KerasTrainer:
     """A model whose `layers` are known by path; see `TrainingRunner`. Dropout is off."""
 
     def __init__(self, model: Any, layers: dict[str, Any]) -> None:
-        self._tf, self._model = import_tensorflow(), model
+        self._tf, self._model, self._layers = import_tensorflow(), model, layers
         self._variables = variables_of(layers)
-        for layer in layers.values():
-            if "Dropout" in type(layer).__name__:
-                layer.rate = 0.0
-            for part in layer._flatten_layers() if is_loop(layer) else ():
-                for rate in vars(part).keys() & {"dropout", "recurrent_dropout"}:
-                    setattr(part, rate, 0.0)
 
     def run(self, batch: NetBatch) -> Arrays:
         """See `TrainingRunner`."""
@@ -35,16 +39,22 @@ class KerasTrainer:
         }
         weights = {tap: tf.constant(array, dtype) for tap, array in batch.weights.items()}
         floats = gradients_of_inputs(batch.inputs)
-        with tf.GradientTape() as tape:
+        with quiet(self._layers) as drawn, tf.GradientTape() as tape:
             tape.watch([inputs[name] for name in floats])
             outputs = run(self._model, inputs, training=True)
-            loss = tf.add_n([tf.reduce_sum(outputs[tap] * weights[tap]) for tap in weights])
+            loss = sum(tf.reduce_sum(outputs[tap] * weights[tap]) for tap in weights)
+            with whole_constants():
+                penalties = [tf.cast(each, dtype) for each in self._model.losses]
+            penalty = sum(penalties, tf.zeros((), dtype))
+            loss = loss + penalty if batch.penalised else loss
         # Keras' variables hold TensorFlow's; plain ones are such themselves.
         sources = [*(v if isinstance(v, tf.Variable) else v.value for v in trained.values())]
         sources += [inputs[name] for name in floats]
         gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
         values = {n: to_numpy(v) for n, v in self._variables.items() if n not in trained}
         values |= {tap: to_numpy(outputs[tap]) for tap in weights} | {LOSS: to_numpy(loss)}
+        values |= {PENALTY: to_numpy(penalty), **drawn.values}
+        values |= {trainable(n): np.zeros(1) for n in self._variables if n not in trained}
         names = [*map(gradient_of, trained), *floats.values()]
         values |= {
             n: to_numpy(tf.convert_to_tensor(g)) for n, g in zip(names, gradients, strict=True)

@@ -29,7 +29,8 @@ def whole_kernels(note: Note = lambda _: None) -> Iterator[None]:
         note: is told what was replaced, in a sentence for the report.
     """
     tf = import_tensorflow()
-    cast, resize, pools = tf.cast, tf.image.resize, (tf.nn.max_pool, tf.nn.avg_pool, tf.nn.pool)
+    cast, bitcast, resize = tf.cast, tf.bitcast, tf.image.resize
+    pools = tf.nn.max_pool, tf.nn.avg_pool, tf.nn.pool
 
     def held(what: str, ours: Any, kernel: Callable[..., Any], x: Any, *args: Any) -> Any:
         if tf.executing_eagerly():
@@ -110,10 +111,16 @@ def whole_kernels(note: Note = lambda _: None) -> Iterator[None]:
         ours = whole_resizing.resize(images, (height, width), method, antialias)
         return resize(*plain) if ours is None else held(f"{method} resizes", ours, resize, *plain)
 
-    tf.cast, tf.image.resize = whole_cast, whole_resize
+    def whole_bitcast(input: Any, type: Any, name: Any = None) -> Any:
+        """Whoever reads the bits of a float32, as Keras' `signbit` does, must have one."""
+        if input.dtype == tf.float64 and tf.as_dtype(type).size == tf.float32.size:
+            input = cast(input, tf.float32)
+        return bitcast(input, type, name)
+
+    tf.cast, tf.bitcast, tf.image.resize = whole_cast, whole_bitcast, whole_resize
     tf.nn.max_pool, tf.nn.avg_pool, tf.nn.pool = max_pool, avg_pool, any_pool
     try:
         yield
     finally:
-        tf.cast, tf.image.resize = cast, resize
+        tf.cast, tf.bitcast, tf.image.resize = cast, bitcast, resize
         tf.nn.max_pool, tf.nn.avg_pool, tf.nn.pool = pools
