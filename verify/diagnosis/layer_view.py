@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from port.errors import InputError
 from verify.runners.whole_precision import WholePrecision
-from verify.specs.spec import ModuleRunner, PortSpec, Stage
+from verify.specs.spec import ModuleRunner, PortSpec, Stage, StepwiseRunner
 from verify.specs.walk import walk
 
 
@@ -21,7 +22,8 @@ class LayerView:
 
     `args` and `kwargs` are what the port's `module` is called with, in torch's layout; `expected`
     is what the original computes, in its own. What a port does between two tapped modules belongs
-    to the second: where a module is right by itself, that may be what is wrong.
+    to the second: where a module is right by itself, that may be what is wrong. `again` runs what
+    works once a step, all of its steps.
     """
 
     tap: str
@@ -30,6 +32,7 @@ class LayerView:
     kwargs: dict[str, Any]
     expected: np.ndarray
     layout: Callable[[Tensor], np.ndarray]
+    again: Callable[[], np.ndarray] | None = None
 
     @torch.no_grad()
     def computed(self) -> Any:
@@ -41,6 +44,8 @@ class LayerView:
 
     def output(self) -> np.ndarray:
         """The same, comparable to `expected`."""
+        if self.again is not None:
+            return self.again()
         return self.layout(self.computed())
 
 
@@ -62,8 +67,11 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
     if not isinstance(runner, ModuleRunner):
         raise InputError(f"{spec.name} is not run module by module")
     module, arguments = runner.module(tap), _arguments(runner, tap, stage, seen)
+    again = None
+    if isinstance(runner, StepwiseRunner) and runner.goes_by_steps(tap):
+        again = partial(runner.run_steps, tap, stage, seen)
     return LayerView(
-        tap, module, *arguments, expected, lambda output: runner.to_original(tap, output)
+        tap, module, *arguments, expected, lambda output: runner.to_original(tap, output), again
     )
 
 

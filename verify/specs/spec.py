@@ -79,6 +79,19 @@ class ModuleRunner(PortRunner, Protocol):
         ...
 
 
+@runtime_checkable
+class StepwiseRunner(ModuleRunner, Protocol):
+    """One that knows modules which work once a step, such as the cell of a loop."""
+
+    def goes_by_steps(self, tap: str) -> bool:
+        """Is the tap all outputs of such a module?"""
+        ...
+
+    def run_steps(self, tap: str, stage: Stage, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """All outputs of such a module, everything else being the original's."""
+        ...
+
+
 @dataclass(frozen=True)
 class PortSpec:
     """A port and its original.

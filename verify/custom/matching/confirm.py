@@ -12,7 +12,7 @@ from verify.custom.layouts.fingerprint import agree
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.outputs import outputs_agree
 from verify.custom.module.outputs import first_tensor
-from verify.custom.module.torch_module import to_original, watch
+from verify.custom.module.torch_module import path_of, steps_of, to_original, watch
 from verify.custom.originals.original import outputs_of
 from verify.runners.pytorch import REFUSALS
 
@@ -43,8 +43,14 @@ def confirm(
     taps.pop("", None)  # the outputs
     reasons = dict.fromkeys(taps.values(), "its module does not work")
 
+    steps = steps_of(places)
+
     def see(place: str, _: nn.Module, output: Any) -> None:
-        tap, tensor = taps.get(place), first_tensor(output)
+        tensor = first_tensor(output)
+        step = None if tensor is None else steps.see(path_of(place), tensor)
+        if step is not None:
+            place, tensor = step.place, step.sequence
+        tap = taps.get(place)
         if tap is not None and tensor is not None:
             why = _why_not(place, to_original(tensor, places[tap].layout), truths[tap])
             reasons.pop(tap)

@@ -13,6 +13,7 @@ taken, and said so.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,17 @@ from verify.custom.matching.found import (
     Match,
 )
 from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named
-from verify.custom.matching.weights import Row, load, matches, own_state, possible_rows, state_of
+from verify.custom.matching.weights import (
+    Row,
+    load,
+    matches,
+    own_state,
+    possible_rows,
+    state_of,
+    tied,
+)
 from verify.custom.matching.whole_modules import depth, is_whole, stacked, whole_rows
+from verify.custom.matching.written import StepByStep, computes, is_step, is_written, written_rows
 from verify.custom.module.outputs import first_tensor, with_first
 from verify.custom.module.torch_module import Place, is_torchs_own, path_of
 from verify.custom.originals.original import RETURNED, Call, is_output
@@ -72,8 +82,10 @@ class Matcher:
         self._tap_of = {place: tap for tap, place in given.places.items() if place}
         self._pending: dict[str, tuple[list[Fingerprint], Call | None]] = {}
         self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
+        self._inside = set[str]()  # paths of what works as a part of its layer
         self._single = list(given.rows)  # of weights that were paired one by one
         self.found = Found(list(given.rows))
+        self._stepwise = StepByStep(given, self.found)
         load(module, given.rows, variables)
         self._fill_loose(own_variables_of(calls), state_of(module), pair_named, NAME)
 
@@ -83,15 +95,19 @@ class Matcher:
         """A module is about to work: if it has weights, find its layer and take them from there."""
         tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
         reads = [Fingerprint.of(x.numpy()) for x in tensors]
-        call = None
-        if own_state(module):
+        call, path = None, path_of(place)
+        is_part = path in self._stepwise or path in self._inside
+        if not is_part and (own_state(module) or self._layers_written_in(path, module)):
             call = self._layer(place, module, reads)
-            if call is not None and path_of(place) not in self._filled:
-                self._fill(path_of(place), module, call, (args, kwargs))
+            if call is not None and path not in self._filled:
+                self._fill(path, module, call, (args, kwargs))
             if call is not None:
                 self._forget_parts(call)
+                if is_step(call, (args, kwargs)):
+                    self._left.pop(call.tap, None)
+                    self._stepwise.begin(path, call)
             else:
-                own = {f"{path_of(place)}.{n}": t for n, t in own_state(module).items()}
+                own = {f"{path}.{n}": t for n, t in own_state(module).items()}
                 self._fill_loose(self._variables, own, pair_named, NAME)
         self._hold_others |= self._pending.keys()
         self._pending[place] = reads, call
@@ -99,6 +115,10 @@ class Matcher:
     def after(self, place: str, module: nn.Module, output: Any) -> Any:
         """A module has worked: find the tap of its output, and go on with the original's."""
         reads, call = self._pending.pop(place)
+        if path_of(place) in self._stepwise:
+            return self._stepwise.after(path_of(place), module, output)
+        if path_of(place) in self._inside:
+            return None
         tensor = first_tensor(output)
         if tensor is None or not tensor.is_floating_point():
             if call is not None:
@@ -145,6 +165,7 @@ class Matcher:
             if tap in self._left and not is_output(tap)
         )
         holds_others = place in self._hold_others and not is_torchs_own(module)
+        holds_others &= not any(inner.startswith(f"{path_of(place)}.") for inner in self._inside)
         if is_another or holds_others:
             del self._left[call.tap]
             return None
@@ -172,7 +193,10 @@ class Matcher:
         if given.converted:
             return
         placed = {row.variable for row in rows}
-        filled = {key for row in rows for key in (row.key, *row.addends)}
+        shared = tied(self._module)
+        filled = {
+            k for row in rows for key in (row.key, *row.addends) for k in shared.get(key, (key,))
+        }
         left = [v for v in variables if v not in placed and not matches(v, given.without)]
         empty = {
             key: tensor
@@ -216,7 +240,7 @@ class Matcher:
             for call in possible
             if (self._given.loaded or self._given.converted) and self._holds(path, module, call)
         ]
-        reading = [call for call in holding or possible if _share(call.reads, reads)]
+        reading = [c for c in holding or possible if _share((*c.reads, *c.steps), reads)]
         like = sorted(reading or holding or possible, key=partial(_unlikeness, path))
         first, *others = like
         named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
@@ -230,10 +254,11 @@ class Matcher:
 
     def _calls_of(self, module: nn.Module) -> list[Call]:
         """The calls left, as a module may be them: with what is inside, and stacked."""
-        if not is_whole(module):
+        if not is_whole(module) and own_state(module):
             return list(self._left.values())
         whole = [replace(c, variables=c.variables + c.inside) for c in self._left.values()]
-        return [call for call in stacked(whole, depth(module)) if call.variables]
+        chains = stacked(whole, depth(module)) if depth(module) > 1 else ()
+        return [call for call in (*chains, *whole) if call.variables]
 
     def _forget_parts(self, call: Call) -> None:
         """The layers that a module is with `call`'s, and which worked before it."""
@@ -253,8 +278,18 @@ class Matcher:
     def _ways(self, path: str, module: nn.Module, call: Call) -> Iterator[list[Row]]:
         port_only = [*self._given.port_only, *(row.key for row in self._single)]
         variables = {name: self._variables[name] for name in self._open(call)}
-        ways = whole_rows if is_whole(module) else possible_rows
-        return ways(path, module, variables, port_only)
+        if is_whole(module):
+            return whole_rows(path, module, variables, port_only)
+        written = written_rows(path, module, variables) if is_written(module) else ()
+        if not own_state(module):
+            return iter(written)
+        return chain(possible_rows(path, module, variables, port_only), written)
+
+    def _layers_written_in(self, path: str, module: nn.Module) -> bool:
+        """May a module without weights of its own be a layer with all that is inside of it?"""
+        if path in self._filled or not state_of(module) or is_torchs_own(module):
+            return False
+        return any(next(self._ways(path, module, call), None) for call in self._calls_of(module))
 
     def _holds(self, path: str, module: nn.Module, call: Call) -> bool:
         """Are the layer's weights in the module already, in some layout?"""
@@ -270,14 +305,17 @@ class Matcher:
         if is_whole(module):  # what is inside does not work by itself, on either side
             names = [name for name, _ in module.named_modules() if name]
             self._filled |= {f"{path}.{name}": call.variables for name in names}
-        if self._given.converted:
-            return
         ways = list(self._ways(path, module, call))
         chosen = ways[0] if ways else []
+        if any("." in row.key.removeprefix(f"{path}.") for row in chosen):
+            parts = {f"{path}.{name}" for name, _ in module.named_modules() if name}
+            self._inside |= parts
+            self._filled |= dict.fromkeys(parts, call.variables)
+        if self._given.converted:
+            return
         for way in ways if len(ways) > 1 and arguments else ():
             load(self._module, way, self._variables)
-            output = first_tensor(module.forward(*arguments[0], **arguments[1]))
-            if output is not None and gives(output, call.value):
+            if computes(call, self._calls, module, arguments):
                 chosen = way
                 break
         load(self._module, chosen, self._variables)

@@ -96,6 +96,15 @@ def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
     return {n: t for n, t in module.state_dict().items() if t.is_floating_point()}
 
 
+def tied(module: nn.Module) -> dict[str, tuple[str, ...]]:
+    """By the key of each tensor the keys that it has, more than one if modules share it."""
+    places: dict[tuple[int, torch.Size], list[str]] = {}
+    state = state_of(module)
+    for key, tensor in state.items():
+        places.setdefault((tensor.data_ptr(), tensor.shape), []).append(key)
+    return {key: tuple(places[tensor.data_ptr(), tensor.shape]) for key, tensor in state.items()}
+
+
 def own_state(module: nn.Module) -> dict[str, torch.Tensor]:
     """Those that no module inside has."""
     return {name: tensor for name, tensor in state_of(module).items() if "." not in name}
@@ -247,9 +256,10 @@ def homeless(rows: Iterable[Row], variables: Mapping[str, np.ndarray]) -> list[s
 
 def empty(rows: Iterable[Row], module: nn.Module) -> list[str]:
     """The port's tensors of which something is no variable's."""
-    state = state_of(module)
+    state, shared = state_of(module), tied(module)
     filled = {name: np.zeros(tuple(tensor.shape), np.bool_) for name, tensor in state.items()}
     for row in rows:
         for key in (row.key, *row.addends):
-            row.to(filled[key])[...] = True
+            for name in shared[key]:
+                row.to(filled[name])[...] = True
     return [name for name, where in filled.items() if not where.all()]

@@ -3,7 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from port.errors import InputError
 from verify.custom.layouts.arguments import arranged
 from verify.custom.layouts.layout import Layout
 from verify.custom.module.outputs import first_tensor, named_tensors, with_first
+from verify.custom.module.steps import Steps
 from verify.custom.originals.original import is_output
 from verify.runners.pytorch import REFUSALS
 from verify.runners.whole_precision import WholePrecision
@@ -74,12 +75,14 @@ def watch(module: nn.Module, see: Watch, before: Before | None = None) -> Iterat
 class Place:
     """Where a tap is found in the port: after which module's work, and in what layout.
 
+    `steps`: of a module that works once a step, such as `cell#*`, how many steps there are;
     `output`: of what the whole port returns, the name of a tensor in it.
     """
 
     module: str
     layout: Layout
     output: str = ""
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,39 @@ class ModulePortRunner:
 
     def run_layers(self, stage: Stage, seen: Mapping[str, np.ndarray], see: See) -> None:
         """See `PortRunner`."""
-        self._run(stage, seen, see, {tap: seen[tap] for tap in stage.taps if not is_output(tap)})
+        instead = {tap: seen[tap] for tap in stage.taps if not is_output(tap)}
+        stepwise = {tap for tap in instead if self._port.places[tap].steps}
+        for tap in stepwise:  # by itself it goes on with its own steps
+            with suppress(InputError):
+                see(tap, self.run_steps(tap, stage, seen))
+
+        def see_others(tap: str, value: np.ndarray) -> None:
+            if tap not in stepwise:
+                see(tap, value)
+
+        self._run(stage, seen, see_others, instead)
+
+    def run_steps(self, tap: str, stage: Stage, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """See `verify.specs.spec.StepwiseRunner`.
+
+        Raises:
+            InputError: the port does not get through all steps.
+        """
+        found: dict[str, np.ndarray] = {}
+        others = {name: seen[name] for name in stage.taps if not is_output(name) and name != tap}
+        self._run(stage, seen, found.__setitem__, others)
+        if tap not in found:
+            raise InputError(f"the port does not get through all steps of {tap!r}")
+        return found[tap]
 
     def module(self, tap: str) -> nn.Module:
         """See `verify.specs.spec.ModuleRunner`; the whole port for its output."""
         place = self._port.places.get(tap)
         return self._module.get_submodule(path_of(place.module) if place else "")
+
+    def goes_by_steps(self, tap: str) -> bool:
+        """See `verify.specs.spec.StepwiseRunner`."""
+        return self._port.places[tap].steps > 0
 
     def to_original(self, tap: str, output: Any) -> np.ndarray:
         """See `verify.specs.spec.ModuleRunner`."""
@@ -150,15 +180,20 @@ class ModulePortRunner:
                 raised.append(error)
                 raise
 
+        steps = steps_of(self._port.places)
+
         def watched(place: str, module: nn.Module, output: Any) -> Any:
-            tap, tensor = self._taps.get(place), first_tensor(output)
+            tensor = first_tensor(output)
+            step = None if tensor is None else steps.see(path_of(place), tensor)
+            tap = self._taps.get(step.place if step else place)
             if tap is None or tap not in stage.taps or tensor is None:
                 return None
-            tell(tap, tensor)
+            if (told := step.sequence if step else tensor) is not None:
+                tell(tap, told)
             if tap not in replacements:
                 return None
-            layout = self._port.places[tap].layout
-            return with_first(module, output, self._tensor(replacements[tap], layout))
+            whole = self._tensor(replacements[tap], self._port.places[tap].layout)
+            return with_first(module, output, whole[:, step.index] if step else whole)
 
         inputs = {n: self._tensor(given[n], layout) for n, layout in self._port.inputs.items()}
         try:
@@ -176,6 +211,11 @@ class ModulePortRunner:
     def _tensor(self, array: np.ndarray, layout: Layout) -> Tensor:
         tensor = torch.from_numpy(layout.to_port(array))
         return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
+
+
+def steps_of(places: Mapping[str, Place]) -> Steps:
+    """Collects the taps of modules that work once a step."""
+    return Steps((place.module, place.steps) for place in places.values() if place.steps)
 
 
 def path_of(place: str) -> str:

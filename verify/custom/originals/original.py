@@ -39,7 +39,8 @@ class Call:
 
     `inside` are the variables of layers inside of it, which work by themselves as well. A layer
     that works more than once has a `Call` each time, `name`, `name#2` and so on. `unpassed` are
-    bends of an activation that no value passes, see `verify.custom.originals.bends`.
+    bends of an activation that no value passes, see `verify.custom.originals.bends`; `steps` what a
+    recurrent layer reads, step by step.
     """
 
     tap: str
@@ -48,6 +49,7 @@ class Call:
     value: np.ndarray
     inside: tuple[str, ...] = ()
     unpassed: tuple[float, ...] = ()
+    steps: tuple[Fingerprint, ...] = ()
 
     def reads_from(self, other: "Call") -> bool:
         """Does it read what the other computed?"""

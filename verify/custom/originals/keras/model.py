@@ -27,7 +27,7 @@ from verify.custom.originals.keras.layers import (
 )
 from verify.custom.originals.keras.precision import put_into
 from verify.custom.originals.keras.rebuild import load_file, rebuild
-from verify.custom.originals.keras.recurrent import stateful_layers
+from verify.custom.originals.keras.recurrent import is_recurrent, stateful_layers
 from verify.custom.originals.keras.run import input_shapes, run
 from verify.custom.originals.keras.training import KerasTrainer
 from verify.custom.originals.keras.unused import unused_in_inference
@@ -113,7 +113,7 @@ class KerasModel:
                 read = tuple(Fingerprint.of(to_numpy(tensor)) for tensor in flat(reads))
                 own, parts = names.get(id(layer), ()), inside.get(id(layer), ())
                 bends = _unpassed(layer, reads)
-                calls.append(Call(tap, own, read, array, parts, bends))
+                calls.append(Call(tap, own, read, array, parts, bends, _steps(layer, reads)))
 
         with watch(_by_tap(layers, inputs), see):
             outputs = run(model, inputs, note=new.append)
@@ -294,6 +294,14 @@ def _inside(container: str, names: Mapping[str, Sequence[str]]) -> Iterator[str]
     for path, own in names.items():
         if path.startswith(f"{container}/"):
             yield from own
+
+
+def _steps(layer: Any, reads: tuple[Any, ...]) -> tuple[Fingerprint, ...]:
+    """What a recurrent layer reads, `[n, t, …]`, step by step."""
+    if not is_recurrent(layer) or not reads:
+        return ()
+    read = to_numpy(reads[0])
+    return tuple(Fingerprint.of(read[:, step]) for step in range(read.shape[1]))
 
 
 def _depthwise_kernels(layers: Mapping[str, Any]) -> frozenset[str]:
