@@ -138,7 +138,10 @@ class ModulePortRunner:
         """
         found: dict[str, np.ndarray] = {}
         others = {name: seen[name] for name in stage.taps if not is_output(name) and name != tap}
+        stopped = dict(self._port.stopped)
         self._run(stage, seen, found.__setitem__, others)
+        self._port.stopped.clear()  # of the run as a whole it is told, not of this part
+        self._port.stopped.update(stopped)
         if tap not in found:
             raise InputError(f"the port does not get through all steps of {tap!r}")
         return found[tap]
