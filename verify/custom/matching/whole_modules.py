@@ -13,7 +13,8 @@ from torch import nn
 from port.errors import InputError
 from verify.custom.layouts.layout import Layout
 from verify.custom.layouts.parts import WHOLE, Index, block
-from verify.custom.matching.weights import Row, empty, homeless, matches, state_of
+from verify.custom.matching.weights import Row, empty, homeless, matches, own_state, state_of
+from verify.custom.module.compiled import kind_of
 from verify.custom.originals.original import Call
 
 # Which of the original's gates lies at each place of torch's: of an LSTM i, f, c, o on both sides;
@@ -32,12 +33,29 @@ Layers = Mapping[str, Variables]
 
 def is_whole(module: nn.Module) -> bool:
     """Is it a module whose counterpart is a layer with all that is inside of it?"""
-    return isinstance(module, (*GATES, nn.MultiheadAttention))
+    if isinstance(module, nn.MultiheadAttention):
+        return True
+    return issubclass(kind_of(module), tuple(GATES)) and "weight_hh_l0" in own_state(module)
 
 
 def depth(module: nn.Module) -> int:
     """How many layers, one behind the other, a module is."""
-    return module.num_layers if isinstance(module, nn.RNNBase) else 1
+    return (
+        sum(name.startswith("weight_hh_l") for name in own_state(module))
+        // len(_directions(module))
+        if _is_recurrent(module)
+        else 1
+    )
+
+
+def _is_recurrent(module: nn.Module) -> bool:
+    """Or was it, before it was compiled?"""
+    return issubclass(kind_of(module), nn.RNNBase)
+
+
+def _directions(module: nn.Module) -> tuple[str, ...]:
+    both = "weight_hh_l0_reverse" in own_state(module)
+    return ("", "_reverse") if both else ("",)
 
 
 def stacked(calls: Sequence[Call], depth: int) -> Iterator[Call]:
@@ -83,25 +101,25 @@ def whole_rows(
 
 def _recurrent(module: nn.Module, layers: Layers) -> Iterator[Row]:
     """Layer by layer, of each the direction that is torch's own, then the other."""
-    if not isinstance(module, nn.RNNBase):
+    if not _is_recurrent(module):
         return
-    directions = ("", "_reverse") if module.bidirectional else ("",)
-    ends = [f"l{layer}{end}" for layer in range(module.num_layers) for end in directions]
-    gates = next(gates for kind, gates in GATES.items() if isinstance(module, kind))
+    directions, size = _directions(module), state_of(module)["weight_hh_l0"].shape[1]
+    ends = [f"l{layer}{end}" for layer in range(depth(module)) for end in directions]
+    gates = next(gates for kind, gates in GATES.items() if issubclass(kind_of(module), kind))
     if len(ends) != len(layers):
         return
     for end, (layer, variables) in zip(ends, layers.items(), strict=True):
-        for of, to in _gates(gates, 1, module.hidden_size):
+        for of, to in _gates(gates, 1, size):
             yield Row(f"{layer}/kernel", f"weight_ih_{end}", MATRIX, of, to)
             yield Row(f"{layer}/recurrent_kernel", f"weight_hh_{end}", MATRIX, of, to)
         bias, first, second = f"{layer}/bias", f"bias_ih_{end}", f"bias_hh_{end}"
         match variables.get("bias", np.empty(())).ndim:
             case 1:  # a sum in torch, in which it does not matter what is whose
-                for of, to in _gates(gates, 0, module.hidden_size):
+                for of, to in _gates(gates, 0, size):
                     yield Row(bias, first, VECTOR, of, to, (second,))
             case 2:
                 for index, key in enumerate((first, second)):
-                    for of, to in _gates(gates, 0, module.hidden_size, f"{index}, "):
+                    for of, to in _gates(gates, 0, size, f"{index}, "):
                         yield Row(bias, key, VECTOR, of, to)
 
 

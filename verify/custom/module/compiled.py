@@ -62,7 +62,8 @@ def is_compiled(module: nn.Module) -> bool:
 
 def kind_of(module: nn.Module) -> type[nn.Module]:
     """The class of a module, or of what it was compiled from, if that is one of torch's."""
-    name = getattr(module, "original_name", None) or getattr(module, KIND, None)
+    is_script = isinstance(module, torch.jit.ScriptModule)
+    name = getattr(module, "original_name" if is_script else KIND, None)
     if not isinstance(name, str):
         return type(module)
     kind = getattr(nn, name, None)
@@ -126,6 +127,11 @@ def _fixed(what: str) -> InputError:
         f"the compiled port cannot be run in float64, since {what}: give the module that it was "
         "made of, or compile it from one that keeps to its weights' dtype, x.to(weight.dtype)"
     )
+
+
+def was_recurrent(module: nn.Module) -> bool:
+    """Is it a recurrent layer that was compiled? Its states do not go with its sequence then."""
+    return issubclass(kind_of(module), nn.RNNBase) and not isinstance(module, nn.RNNBase)
 
 
 def _is_exported(module: nn.Module) -> bool:

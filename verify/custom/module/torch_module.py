@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from port.errors import InputError
 from verify.custom.layouts.arguments import arranged
 from verify.custom.layouts.layout import Layout
+from verify.custom.module.compiled import was_recurrent
 from verify.custom.module.outputs import first_tensor, named_tensors, with_first
 from verify.custom.module.steps import Steps
 from verify.custom.originals.original import is_output
@@ -62,7 +63,7 @@ def watch(module: nn.Module, see: Watch, before: Before | None = None) -> Iterat
         handles.append(nn.Module.register_forward_hook(inner, end))
 
     for path, inner in module.named_modules():
-        if path:
+        if path and not was_recurrent(inner):
             register(path, inner)
     try:
         yield

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
+import torch
 from keras import layers
 from torch import Tensor, nn
 
@@ -66,3 +68,54 @@ def test_an_exported_loop_is_trained(batch_first: bool, tmp_path: Path) -> None:
     assert training is not None
     report = compare_training(training)
     assert report.passed == batch_first, report.first_failure
+
+
+class Chain(nn.Module):
+    """Two recurrent layers, of which the second begins with the first one's states, or not."""
+
+    def __init__(self, hands_on: bool) -> None:
+        super().__init__()
+        self.one, self.two = nn.LSTM(3, 4, batch_first=True), nn.LSTM(4, 4, batch_first=True)
+        self.classes, self.hands_on = nn.Linear(4, 2), hands_on
+
+    def forward(self, x: Tensor) -> Tensor:
+        sequence, states = self.one(x)
+        return self.classes(self.two(sequence, states if self.hands_on else None)[0][:, -1])
+
+
+class BothWays(nn.Module):
+    """Whose last step is that of either direction, or of the last time."""
+
+    def __init__(self, of_either: bool) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(3, 4, batch_first=True, bidirectional=True)
+        self.classes, self.of_either = nn.Linear(8, 2), of_either
+
+    def forward(self, x: Tensor) -> Tensor:
+        sequence = self.rnn(x)[0]
+        first, second = sequence.chunk(2, -1)
+        ends = torch.cat([first[:, -1], second[:, 0]], -1)
+        return self.classes(ends if self.of_either else sequence[:, -1])
+
+
+def chained(x: Any) -> Any:
+    sequence, *states = layers.LSTM(4, return_sequences=True, return_state=True, name="one")(x)
+    return layers.LSTM(4, name="two")(sequence, initial_state=states)
+
+
+def both_ways(x: Any) -> Any:
+    return layers.Bidirectional(layers.LSTM(4), name="rnn")(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "port", "wrong"), [(chained, Chain, "two"), (both_ways, BothWays, "rnn")]
+)
+def test_states_and_directions(
+    layer: Callable[[Any], Any], port: Callable[[bool], nn.Module], wrong: str, tmp_path: Path
+) -> None:
+    x = layers.Input((5, 3))
+    keras.Model(x, layers.Dense(2, name="classes")(layer(x))).export(tmp_path, verbose=False)
+    for right in (True, False):
+        original = saved_model(tmp_path, seed=0)
+        spec = port_spec("net", original, port(right), probe_input((2, 5, 3)))
+        assert verify.compare_layers(spec).first_failure == (None if right else wrong)

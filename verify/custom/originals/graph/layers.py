@@ -16,17 +16,28 @@ TRANSPARENT = {"Identity", "Placeholder", "NoOp", "StopGradient", "PreventGradie
 INLINED = "StatefulPartitionedCall/"
 # They make one tensor of what a loop has listed, step by step.
 OF_LISTS = {"TensorListStack", "TensorListConcatV2", "TensorArrayGatherV3", "TensorArrayConcatV3"}
+# They take steps of a sequence, or turn it; and they make one of two directions.
+REARRANGES = {"Transpose", "ReverseV2", "StridedSlice", "Squeeze", "Reshape", "Identity"}
+MERGES = {"ConcatV2", "AddV2", "AddN", "Mul"}
 
 
 @dataclass
 class GraphLayer:
-    """Operations that belong together: the tensor of the last, what the first reads, by name."""
+    """Operations that belong together: the tensor of the last, what the first reads, by name.
+
+    `states`: of a loop, the tensors of numbers that it puts out; those among them that are the last
+    step of its sequence are known once it has run, as `ends`. `inside` are the variables of two
+    loops whose sequences it merges.
+    """
 
     name: str
     tensor: str
     variables: tuple[str, ...]
     reads: tuple[str, ...]
     is_loop: bool = False
+    states: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
 
 
 def layers_of(
@@ -86,10 +97,31 @@ class _Finder:
             if loop is not None and first.type == "StridedSlice":
                 title = f"{loop.name}{RETURNED}"
             layer = GraphLayer(title, "", (), tuple(self._pieces.values_in(data)), piece.is_whole)
+            self._hold_directions(layer, first, data)
             self.layers.append(layer)
-        layer.tensor = self._pieces.output(piece)
+        numbers = self._pieces.outputs(piece)
+        layer.tensor = numbers[0]
+        if piece.is_whole:
+            layer.states = tuple(numbers)
         layer.variables = tuple(dict.fromkeys([*layer.variables, *own]))
         self._made_by[name] = layer
+
+    def _hold_directions(self, layer: GraphLayer, op: Any, data: Sequence[Any]) -> None:
+        """If it merges two loops, it is a layer of two directions."""
+        loops = [self._loop_behind(tensor) for tensor in data] if op.type in MERGES else []
+        found = [loop for loop in loops if loop is not None and loop.variables]
+        if len(found) == len(loops) == 2 and found[0] is not found[1]:
+            layer.inside = found[0].variables + found[1].variables
+            layer.name, layer.reads = _common_scope(layer.inside) or layer.name, found[0].reads
+
+    def _loop_behind(self, tensor: Any) -> GraphLayer | None:
+        while True:
+            layer = self._made_by.get(self._pieces.name_of(tensor))
+            if layer is not None and layer.is_loop:
+                return layer
+            if tensor.op.type not in REARRANGES:
+                return None
+            tensor = tensor.op.inputs[0]
 
 
 def _goes_on(layer: GraphLayer, scope: str, piece: Piece) -> bool:

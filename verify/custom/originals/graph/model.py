@@ -1,6 +1,6 @@
 """A frozen TensorFlow graph as an original: any tensor in it can be fetched and fed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
@@ -74,11 +74,12 @@ class GraphModel:
         for name, layer in runner.layers.items():
             value = values.get(layer.tensor)
             if value is not None and value.dtype.kind == "f":
+                layer.ends = tuple(_last_steps(value, layer.states, values))
                 reads = [values[tensor] for tensor in layer.reads if tensor in values]
                 prints = tuple(Fingerprint.of(array) for array in reads)
                 bends = BENDS.get(kinds.get(layer.tensor.partition(":")[0], ""), ())
                 hidden = unpassed(bends, reads[0]) if reads else ()
-                calls.append(Call(name, layer.variables, prints, value, unpassed=hidden))
+                calls.append(Call(name, layer.variables, prints, value, layer.inside, hidden))
         ends = self._frozen.outputs.items()
         return [*calls, *(Call(tap, (), (), values[tensor]) for tap, tensor in ends)]
 
@@ -120,6 +121,13 @@ class GraphModel:
             graph_def, rounded = in_float64(graph_def, constants)
             self.notes = [f"known to float32 only: the constant {name}" for name in rounded]
         return graph_def
+
+
+def _last_steps(sequence: np.ndarray, states: Sequence[str], values: Arrays) -> Iterator[str]:
+    """Those of a loop's last states that are the last step of its sequence, such as `h`."""
+    for name in states:
+        if sequence.ndim and len(sequence) and np.array_equal(values.get(name, ()), sequence[-1]):
+            yield name
 
 
 def tf_function(function: Any, *, output: str | None = None, seed: int | None = None) -> GraphModel:

@@ -61,14 +61,14 @@ class Pieces:
             tensor = tensor.op.inputs[0]
         return self.name_of(tensor)
 
-    def output(self, piece: Piece) -> str:
-        """The first tensor of numbers that others read, or the first of any kind."""
+    def outputs(self, piece: Piece) -> list[str]:
+        """The tensors of numbers that others read; or else the first of any kind."""
         tensors = [tensor for op in piece.operations for tensor in op.outputs]
         read = [tensor for tensor in tensors if tensor.name in self._read] or tensors
         numbers = [
             tensor for tensor in read if tensor.dtype.is_floating and not self._is_list(tensor)
         ]
-        return str((numbers or read)[0].name)
+        return [str(tensor.name) for tensor in numbers or read[:1]]
 
     def values_in(self, tensors: Iterable[Any]) -> Iterator[str]:
         """The tensors of numbers by name; in the place of a list, what was put into it."""

@@ -72,7 +72,8 @@ class GraphRunner:
 
     def all_numbers(self) -> set[str]:
         """The names of the tensors that layers read and compute, where these are numbers."""
-        read = {name for layer in self.layers.values() for name in layer.reads}
+        layers = self.layers.values()
+        read = {name for layer in layers for name in (*layer.reads, *layer.states)}
         named = {n: self._graph.get_tensor_by_name(n) for n in {*read, *self._tensors.values()}}
         return {name for name, tensor in named.items() if _is_number(tensor.dtype)}
 
@@ -87,7 +88,11 @@ class GraphRunner:
         taps = {self._tensors[name]: name for name in seen if name in self.layers}
         if is_output(tap) and tensor in taps:  # what is seen there is what goes out
             return self.fetch(seen, {tensor}, {tensor: seen[taps[tensor]]})[tensor]
-        fed = {name: seen[taps[name]] for name in self._in_front(tensor, taps.keys() - {tensor})}
+        values = {name: seen[other] for name, other in taps.items() if name != tensor}
+        for other, layer in self.layers.items():
+            if layer.tensor in values:
+                values |= dict.fromkeys(layer.ends, seen[other][-1])
+        fed = {name: values[name] for name in self._in_front(tensor, values)}
         return self.fetch(seen, {tensor}, fed)[tensor]
 
     def fetch(
