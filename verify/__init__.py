@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from verify.specs.training_spec import TrainingBatch, TrainingSpec
     from verify.specs.trajectory_spec import TrajectorySpec
     from verify.testing.assert_same import assert_same
+    from verify.testing.parity_tests import parity_tests
     from verify.tvn.certificate import write_certificate
     from verify.tvn.determinism import be_deterministic
     from verify.tvn.levels import tvn_spec
@@ -71,6 +72,7 @@ _MODULES = {
     "specs.training_spec": ("TrainingBatch", "TrainingSpec"),
     "specs.trajectory_spec": ("TrajectorySpec",),
     "testing.assert_same": ("assert_same",),
+    "testing.parity_tests": ("parity_tests",),
     "tvn.certificate": ("write_certificate",),
     "tvn.determinism": ("be_deterministic",),
     "tvn.levels": ("tvn_spec",),
@@ -119,6 +121,7 @@ __all__ = [
     "layers_spec",
     "load_spec",
     "load_subject",
+    "parity_tests",
     "port_spec",
     "prepare_outputs",
     "probe_input",
