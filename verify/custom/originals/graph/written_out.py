@@ -67,7 +67,7 @@ class Writer:
         for inner in made.graph.as_graph_def().node:
             if inner.name in inputs:
                 copy = self._tf.compat.v1.NodeDef(op="Identity", input=[inputs[inner.name]])
-                copy.attr["T"].type = DOUBLE
+                copy.attr["T"].type = inner.attr["dtype"].type
             else:
                 copy = self._tf.compat.v1.NodeDef()
                 copy.CopyFrom(inner)
@@ -102,8 +102,16 @@ class Writer:
     def _made(self, node: Any) -> Any:
         tf = self._tf
         write = TABLE[node.op](tf, node)
-        signature = [tf.TensorSpec(None, tf.float64)] * len(_data(node))
+        signature = [tf.TensorSpec(None, dtype) for dtype in _types(tf, node)]
         return tf.function(lambda *x: write(*x), input_signature=signature).get_concrete_function()
+
+
+def _types(tf: Any, node: Any) -> list[Any]:
+    """Of what a node reads: numbers in float64, unless they are of a type of their own."""
+    from tensorflow.python.framework import op_def_registry
+
+    known = [argument.type for argument in op_def_registry.get(node.op).input_arg]
+    return [tf.as_dtype(kind) if kind else tf.float64 for kind in known]
 
 
 def _data(node: Any) -> list[str]:
@@ -182,6 +190,27 @@ def _pool_3d(tf: Any, node: Any) -> Callable[..., Any]:
     return write
 
 
+def _resize_bilinear(tf: Any, node: Any) -> Callable[..., Any]:
+    """Its places are in float32, and so is what it puts out."""
+    corners, half = node.attr["align_corners"].b, node.attr["half_pixel_centers"].b
+
+    def along(x: Any, axis: int, to: Any) -> Any:
+        size, steps = tf.shape(x)[axis], tf.cast(tf.range(to), tf.float64)
+        here, there = tf.cast(size, tf.float64), tf.cast(to, tf.float64)
+        if corners:
+            places = steps * ((here - 1) / tf.maximum(there - 1, 1))
+        else:
+            places = (steps + 0.5) * (here / there) - 0.5 if half else steps * (here / there)
+        floors = tf.floor(places)
+        lower, upper = tf.maximum(floors, 0), tf.minimum(floors + 1, here - 1)
+        shape = [-1 if other == axis else 1 for other in range(4)]
+        share = tf.reshape(places - floors, shape)
+        first, second = (tf.gather(x, tf.cast(i, tf.int32), axis=axis) for i in (lower, upper))
+        return first * (1 - share) + second * share
+
+    return lambda x, size: along(along(x, 1, size[0]), 2, size[1])
+
+
 # By operation what makes, of a node, the function of its inputs.
 TABLE: Mapping[str, Callable[[Any, Any], Callable[..., Any]]] = {
     "LeakyRelu": _leaky_relu,
@@ -189,5 +218,6 @@ TABLE: Mapping[str, Callable[[Any, Any], Callable[..., Any]]] = {
     "FusedBatchNormV2": _batch_norm,
     "FusedBatchNormV3": _batch_norm,
     "MaxPool3D": _pool_3d,
+    "ResizeBilinear": _resize_bilinear,
     "AvgPool3D": _pool_3d,
 }
