@@ -156,7 +156,9 @@ class ModuleTrainer:
         try:
             with quiet(self.module) as drawn:
                 loss, outputs = self._loss(inputs, batch.weights)
-            values = self.statistics() | outputs | drawn.values | self._trained()
+            values = self.statistics() | outputs
+            if self._sides.learns_statistics:  # else there is nothing on the other side
+                values |= drawn.values | self._trained()
             if self._sides.penalty is not None:
                 penalty = self._sides.penalty(self.module)
                 loss = loss + penalty
