@@ -18,10 +18,11 @@ SAME = {"float64": 1e-11, "float32": 2e-7}
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What is wrong, as far as this change mends it."""
+    """What is wrong, as far as this change mends it; `around`: not in the module, but around it."""
 
     name: str
     plant: Plant
+    around: bool = False
 
 
 @dataclass(frozen=True, slots=True)

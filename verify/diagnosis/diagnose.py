@@ -18,7 +18,7 @@ from verify.diagnosis.layer_view import layer_view
 from verify.diagnosis.try_repairs import mending
 from verify.engine.inference import compare_layers
 from verify.reports.report import Report, TapReport
-from verify.specs.spec import ModuleRunner, PortRunner, PortSpec
+from verify.specs.spec import ModuleRunner, PortRunner, PortSpec, StepwiseRunner
 
 # Wrong layers that are looked into; those behind may follow from them.
 MOST_LAYERS = 5
@@ -147,5 +147,6 @@ def _patched(runner: PortRunner, plants: Sequence[tuple[str, Plant]]) -> PortRun
     assert isinstance(runner, ModuleRunner)
     for tap, plant in plants:
         module = runner.module(tap)
-        plant(Site(module, tap, module))
+        around = runner.around(tap) if isinstance(runner, StepwiseRunner) else module
+        plant(Site(around, tap, module))
     return runner

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,8 +22,9 @@ class LayerView:
 
     `args` and `kwargs` are what the port's `module` is called with, in torch's layout; `expected`
     is what the original computes, in its own. What a port does between two tapped modules belongs
-    to the second: where a module is right by itself, that may be what is wrong. `again` runs what
-    works once a step, all of its steps.
+    to the second: where a module is right by itself, that may be what is wrong. `again` runs the
+    port as a whole for this tap, where that can be done; `around` is the module in which its own
+    is; `stepwise`: the module works once a step, all of which are the tap.
     """
 
     tap: str
@@ -33,6 +34,8 @@ class LayerView:
     expected: np.ndarray
     layout: Callable[[Tensor], np.ndarray]
     again: Callable[[], np.ndarray] | None = None
+    around: nn.Module | None = None
+    stepwise: bool = False
 
     @torch.no_grad()
     def computed(self) -> Any:
@@ -44,7 +47,7 @@ class LayerView:
 
     def output(self) -> np.ndarray:
         """The same, comparable to `expected`."""
-        if self.again is not None:
+        if self.again is not None and self.stepwise:
             return self.again()
         return self.layout(self.computed())
 
@@ -67,12 +70,13 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
     if not isinstance(runner, ModuleRunner):
         raise InputError(f"{spec.name} is not run module by module")
     module, arguments = runner.module(tap), _arguments(runner, tap, stage, seen)
-    again = None
-    if isinstance(runner, StepwiseRunner) and runner.goes_by_steps(tap):
-        again = partial(runner.run_steps, tap, stage, seen)
-    return LayerView(
-        tap, module, *arguments, expected, lambda output: runner.to_original(tap, output), again
+    view = LayerView(
+        tap, module, *arguments, expected, lambda output: runner.to_original(tap, output)
     )
+    if not isinstance(runner, StepwiseRunner):
+        return view
+    again = partial(runner.run_tap, tap, stage, seen)
+    return replace(view, again=again, around=runner.around(tap), stepwise=runner.goes_by_steps(tap))
 
 
 def _arguments(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from verify.diagnosis.cause import Repair
 from verify.diagnosis.fault import Plant, behaves, with_values
 from verify.diagnosis.functions import ACTIVATIONS, ERF
+from verify.diagnosis.repairs_attention import attention_repairs, written_attention_repairs
 from verify.diagnosis.repairs_functions import axis_repairs, function_repairs, merging_repairs
 from verify.diagnosis.repairs_norms import norm_repairs
 from verify.diagnosis.repairs_recurrent import recurrent_repairs
@@ -56,8 +57,14 @@ def repairs(
     if isinstance(module, nn.Embedding) and module.max_norm is not None:
         plant = with_values(max_norm=lambda _: None)
         yield Repair(f"max_norm is {module.max_norm:g}", plant)
-    if isinstance(module, nn.RNNBase):
+    if isinstance(module, nn.RNNBase | nn.RNNCellBase):
         yield from recurrent_repairs(module)
+    if isinstance(module, nn.MultiheadAttention):
+        yield from attention_repairs(module)
+    elif args and isinstance(args[0], Tensor) and args[0].ndim == 3:
+        yield from written_attention_repairs(module, args[0].shape[-1])
+        if any(True for _ in module.children()):
+            yield Repair("reads time in the wrong direction", behaves(_fed(lambda x: x.flip(1))))
     tensors = tuple(x for x in args if isinstance(x, Tensor))
     if len(args) == 1 and tensors:
         yield from _functions(module, tensors[0], output)

@@ -1,16 +1,20 @@
 """Repairs as hypotheses: which change makes a wrong layer compute what the original does."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from port.errors import InputError
 from verify.diagnosis.cause import EXPLAINED, WORTH_NAMING, Cause, Repair, explained_share
 from verify.diagnosis.fault import Plant, Site
 from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.repairs import repairs
+from verify.diagnosis.repairs_attention import attention_around
 from verify.diagnosis.repairs_fitted import fitted_repairs
+from verify.diagnosis.repairs_recurrent import masking
 from verify.runners.pytorch import REFUSALS
 
 # Pairs of repairs are tried among so many that seem nearest.
@@ -25,6 +29,10 @@ def mending(view: LayerView) -> list[tuple[Cause, Plant]]:
     before = _output(view)
     candidates = [*_repairs(view), *fitted_repairs(view, before)]
     shares = {each: _share(view, before, each) for each in candidates}
+    if max(shares.values(), default=0.0) < EXPLAINED:
+        around = list(_around(view))
+        candidates += around
+        shares |= {each: _share(view, before, each) for each in around}
     order = sorted(candidates, key=shares.__getitem__, reverse=True)
     if not order:
         return []
@@ -50,19 +58,31 @@ def _repairs(view: LayerView) -> list[Repair]:
     except (*REFUSALS, TypeError):
         computed = None
     output = computed if isinstance(computed, Tensor) else None
-    return list(repairs(view.module, view.args, output))
+    found = list(repairs(view.module, view.args, output))
+    if isinstance(view.module, nn.RNNBase):
+        masked = masking(view.expected, view.module.bidirectional)
+        found += [masked] if masked else []
+    return found
 
 
 def _share(view: LayerView, before: np.ndarray | None, *some: Repair) -> float:
     with ExitStack() as stack:
         for repair in some:
-            stack.callback(repair.plant(Site(view.module, view.tap, view.module)))
-        return explained_share(before, _output(view), view.expected)
+            stack.callback(repair.plant(Site(view.around or view.module, view.tap, view.module)))
+        whole = any(repair.around for repair in some)
+        return explained_share(before, _output(view, whole), view.expected)
 
 
-def _output(view: LayerView) -> np.ndarray | None:
-    """None where the layer refuses what it is fed."""
+def _around(view: LayerView) -> Iterator[Repair]:
     try:
-        return view.output()
-    except (*REFUSALS, TypeError):
+        yield from attention_around(view)
+    except InputError:  # the port does not get there
+        return
+
+
+def _output(view: LayerView, whole: bool = False) -> np.ndarray | None:
+    """None where the layer refuses what it is fed; `whole`: of the port run as a whole."""
+    try:
+        return view.again() if whole and view.again is not None else view.output()
+    except (*REFUSALS, TypeError, InputError):
         return None

@@ -81,14 +81,18 @@ class ModuleRunner(PortRunner, Protocol):
 
 @runtime_checkable
 class StepwiseRunner(ModuleRunner, Protocol):
-    """One that knows modules which work once a step, such as the cell of a loop."""
+    """One that knows modules which work once a step, and what is around a module."""
 
     def goes_by_steps(self, tap: str) -> bool:
-        """Is the tap all outputs of such a module?"""
+        """Is the tap all outputs of a module that works once a step, such as the cell of a loop?"""
         ...
 
-    def run_steps(self, tap: str, stage: Stage, seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        """All outputs of such a module, everything else being the original's."""
+    def run_tap(self, tap: str, stage: Stage, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The port run as a whole for one tap, everything else being the original's."""
+        ...
+
+    def around(self, tap: str) -> "nn.Module":
+        """The module in which the tap's module is."""
         ...
 
 

@@ -242,6 +242,7 @@ def test_a_wrong_recurrent_layer_is_named_itself(mistake: str) -> None:
     ("mistake", "cause"),
     [
         ("direction", "reads time in the wrong direction"),
+        ("reset after", "reset_after is True, not False"),
         ("ReLU in place of tanh", "relu instead of tanh"),
         ("batch and time swapped", "batch_first is False"),
     ],

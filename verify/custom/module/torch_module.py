@@ -123,7 +123,7 @@ class ModulePortRunner:
         stepwise = {tap for tap in instead if self._port.places[tap].steps}
         for tap in stepwise:  # by itself it goes on with its own steps
             with suppress(InputError):
-                see(tap, self.run_steps(tap, stage, seen))
+                see(tap, self.run_tap(tap, stage, seen))
 
         def see_others(tap: str, value: np.ndarray) -> None:
             if tap not in stepwise:
@@ -131,11 +131,11 @@ class ModulePortRunner:
 
         self._run(stage, seen, see_others, instead)
 
-    def run_steps(self, tap: str, stage: Stage, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    def run_tap(self, tap: str, stage: Stage, seen: Mapping[str, np.ndarray]) -> np.ndarray:
         """See `verify.specs.spec.StepwiseRunner`.
 
         Raises:
-            InputError: the port does not get through all steps.
+            InputError: the port does not get as far.
         """
         found: dict[str, np.ndarray] = {}
         others = {name: seen[name] for name in stage.taps if not is_output(name) and name != tap}
@@ -144,7 +144,7 @@ class ModulePortRunner:
         self._port.stopped.clear()  # of the run as a whole it is told, not of this part
         self._port.stopped.update(stopped)
         if tap not in found:
-            raise InputError(f"the port does not get through all steps of {tap!r}")
+            raise InputError(f"the port does not get as far as {tap!r}")
         return found[tap]
 
     def module(self, tap: str) -> nn.Module:
@@ -162,6 +162,11 @@ class ModulePortRunner:
         tensor = named_tensors(output)[place.output] if is_output(tap) else first_tensor(output)
         assert tensor is not None, f"{tap} puts out no tensor"
         return to_original(tensor, place.layout)
+
+    def around(self, tap: str) -> nn.Module:
+        """See `verify.specs.spec.StepwiseRunner`."""
+        path = path_of(self._port.places[tap].module)
+        return self._module.get_submodule(path.rpartition(".")[0])
 
     def close(self) -> None:
         """See `PortRunner`."""

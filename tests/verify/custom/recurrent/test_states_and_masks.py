@@ -124,7 +124,11 @@ def masked(kind: str, how: str) -> NetPair:
             "by length": lambda: Masked(module, tokens),
             "packed": lambda: Masked(module, tokens, packed=True),
         },
-        {"ignored": Wrong(lambda: Masked(module, tokens, ignored=True), ("rnn",))},
+        {
+            "ignored": Wrong(
+                lambda: Masked(module, tokens, ignored=True), ("rnn",), "a mask is ignored"
+            )
+        },
         trains=not tokens,
     )
 
