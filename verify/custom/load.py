@@ -8,6 +8,7 @@ from pathlib import Path
 
 from port.errors import InputError
 from port.untrusted import MIB, open_regular
+from verify.custom.layouts.nested import in_one_line
 from verify.specs.spec import PortSpec
 
 
@@ -35,13 +36,16 @@ def load_spec(path: str | Path) -> PortSpec:
         made = module.spec() if hasattr(module, "spec") else getattr(module, "SPEC", None)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except SystemExit:
+        raise InputError(f"{path}: it ends the process; spec() has to return a PortSpec") from None
     except Exception as error:
-        raise InputError(f"{path}{_line(error, path)}: {type(error).__name__}: {error}") from error
+        raise InputError(f"{path}{_line(error, path)}: {in_one_line(error)}") from error
     finally:
         sys.path.remove(str(path.parent.resolve()))
     if not isinstance(made, PortSpec):
         raise InputError(
-            f"{path}: spec() or SPEC has to be a PortSpec, see verify.custom.port_spec"
+            f"{path}: spec() has to return a PortSpec, or SPEC to be one: "
+            "def spec(): return port_spec(…)"
         )
     return made
 

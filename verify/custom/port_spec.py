@@ -1,8 +1,7 @@
 """A `PortSpec` of anybody's port, from its original, the torch module, and an input."""
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,12 +17,18 @@ from verify.custom.layouts.nested import by_name, in_one_line, told
 from verify.custom.matching.by_value import rows_by_value
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.follow import follow
-from verify.custom.matching.found import Given
 from verify.custom.matching.pair import Pair
-from verify.custom.matching.said import load_converted, refuse_idle, refuse_unused
+from verify.custom.matching.refuse import (
+    converted_by,
+    refuse_inputs,
+    refuse_kinds,
+    refuse_module,
+    refuse_truths,
+    where_it_stops,
+)
+from verify.custom.matching.said import Table, given_by, load_converted, refuse_idle, refuse_unused
 from verify.custom.matching.settle import settle
-from verify.custom.matching.weights import differing, load, rows_of_table
-from verify.custom.matching.whole_modules import is_whole
+from verify.custom.matching.weights import differing, load
 from verify.custom.module.casts import notes_on_casts
 from verify.custom.module.compiled import (
     has_training_mode,
@@ -31,8 +36,8 @@ from verify.custom.module.compiled import (
     prepared,
     refuse_fixed_precision,
 )
-from verify.custom.module.torch_module import Forward, ModulePort, forward, path_of
-from verify.custom.originals.original import AnyOriginal, Call, layer_tap, outputs_of
+from verify.custom.module.torch_module import Forward, ModulePort, forward
+from verify.custom.originals.original import AnyOriginal, Call, outputs_of
 from verify.custom.probing.judges import Matched, explain_probe, judges_of
 from verify.custom.probing.unseen import list_unseen
 from verify.custom.training.diagnose import diagnose_own_training
@@ -46,7 +51,6 @@ from verify.specs.about import About
 from verify.specs.spec import Stage
 from verify.specs.training_spec import TrainingSpec
 
-Table = Mapping[str, str | tuple[str, str]]
 BY_FUNCTION = "converted by your function"
 Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, Tensor]]
 
@@ -98,21 +102,26 @@ def port_spec(
     Raises:
         InputError: a name is unknown, or weights are left over on either side.
     """
+    tables = {"layers": layers, "taps": taps, "input_layouts": input_layouts, "weights": weights}
+    refuse_kinds(original, tables, {"without": without, "port_only": port_only})
     inputs = _named(inputs)
     layouts = {n: likely_layout(a.ndim, a.ndim) for n, a in inputs.items()}
     layouts |= {n: Layout.parse(text) for n, text in (input_layouts or {}).items()}
     if unknown := layouts.keys() - inputs.keys():
         raise InputError(f"input_layouts: there is no input {', '.join(map(repr, unknown))}")
-    module = prepared(port)
+    refuse_inputs(inputs, layouts)
     table, converted = _split(weights)
+    refuse_module(port, may_be_float64=converted is not None)
+    module = prepared(port)
     if converted is not None:
         if loaded:
             raise InputError("loaded: the weights of your function would replace what is loaded")
-        load_converted(module, converted(_in_float64(original.variables)))
+        load_converted(module, converted_by(converted, _in_float64(original.variables)))
     refuse_idle("without", without, original.variables)
     refuse_idle("port_only", port_only, module.state_dict())
     calls = original.calls(inputs)
-    given = _given(
+    infinite = refuse_truths(calls)
+    given = given_by(
         calls, inputs, original.variables, module, layers, table, taps, without, port_only
     )
     given = replace(given, loaded=loaded, converted=converted is not None)
@@ -123,11 +132,15 @@ def port_spec(
         if is_compiled(module):
             refuse_fixed_precision(followed, pair.run)
         found = follow(followed, calls, original.variables, given, pair.run)
-    except (TypeError, KeyError, AttributeError, NotImplementedError, AssertionError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # of the user's own code
         told_inputs = told({n: layouts[n].to_port(a) for n, a in inputs.items()})
+        place = where_it_stops(copy.deepcopy(module).double(), pair.run)
+        at = f", in {place}" if place else ""
         raise InputError(
-            f"the port does not run on {told_inputs}: {in_one_line(error)}; say how it is called: "
-            "forward=lambda port, x: port(…)"
+            f"the port does not run on {told_inputs}{at}: {in_one_line(error)}; say how it is "
+            "called: forward=lambda port, x: port(…)"
         ) from error
     correspondence = Correspondence(found, calls)
     refuse_unused(given, found, calls)
@@ -169,7 +182,11 @@ def port_spec(
             matching=correspondence.summarise(module, original.variables),
             stopped=made.stopped,
             not_shown=list(list_unseen(pair, calls, correspondence.places)),
-            notes=[*original.notes, *notes_on_casts(copy.deepcopy(module).double(), pair.run)],
+            notes=[
+                *original.notes,
+                *infinite,
+                *notes_on_casts(copy.deepcopy(module).double(), pair.run),
+            ],
         ),
         training=training,
         levels={
@@ -225,55 +242,3 @@ def _split(weights: Table | Convert | None) -> tuple[Table, Convert | None]:
     if weights is None or isinstance(weights, Mapping):
         return weights or {}, None
     return {}, weights
-
-
-def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:
-    """The layers that have some of a module's variables; of a `whole` one, the one it is."""
-    having = [call.tap for call in calls if variables & set(call.variables)]
-    if not whole:
-        return having
-    around = [call.tap for call in calls if variables <= {*call.variables, *call.inside}]
-    return around[:1] or having[-1:]
-
-
-def _given(
-    calls: Sequence[Call],
-    inputs: Collection[str],
-    variables: Mapping[str, np.ndarray],
-    module: nn.Module,
-    layers: Mapping[str, str] | None,
-    table: Table,
-    taps: Mapping[str, str | tuple[str, str] | None] | None,
-    without: Sequence[str],
-    port_only: Sequence[str],
-) -> Given:
-    """What the user says, with every name checked."""
-    by_tap = {call.tap: call for call in calls}
-    paths = dict(module.named_modules())
-    modules: dict[str, str] = {}
-    for layer, path in (layers or {}).items():
-        layer = layer_tap(layer, inputs)
-        tap = f"{layer}/linear" if f"{layer}/linear" in by_tap else layer
-        if tap not in by_tap:
-            raise InputError(f"layers: the original has no layer {layer!r}")
-        if not (by_tap[tap].variables or by_tap[tap].inside):
-            raise InputError(f"layers: {layer!r} has no weights; where it works is said in `taps`")
-        if path not in paths:
-            raise InputError(f"layers: the port has no module {path!r} (for {layer!r})")
-        modules[tap] = path
-    rows = rows_of_table(table, variables, module)
-    for path in dict.fromkeys(row.key.rpartition(".")[0] for row in rows):
-        given = {row.variable for row in rows if row.key.rpartition(".")[0] == path}
-        modules |= dict.fromkeys(_layers_of(given, calls, is_whole(paths[path])), path)
-    places: dict[str, str | None] = {}
-    layouts: dict[str, Layout] = {}
-    for tap, entry in (taps or {}).items():
-        place, text = (entry, None) if isinstance(entry, str | None) else entry
-        if tap not in by_tap:
-            raise InputError(f"taps: the original has no layer {tap!r}")
-        if place is not None and path_of(place) not in paths:
-            raise InputError(f"taps: the port has no module {place!r} (for {tap!r})")
-        places[tap] = place
-        if text is not None:
-            layouts[tap] = Layout.parse(text)
-    return Given(modules, places, layouts, rows, without, port_only)

@@ -8,10 +8,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from port.errors import InputError
+from verify.custom.matching.said import Table
 from verify.custom.originals.graph.model import saved_model, tf_function
 from verify.custom.originals.keras.model import KerasModel
 from verify.custom.originals.original import AnyOriginal
-from verify.custom.port_spec import Convert, Table, port_spec
+from verify.custom.port_spec import Convert, port_spec
 from verify.diagnosis.verify import verify
 from verify.reports.report import Report
 from verify.testing.complaint import complain

@@ -1,5 +1,6 @@
 """Nested dicts, lists and tuples of arrays, and the same arrays by name: `boxes`, `scores/0`."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -52,6 +53,8 @@ def told(named: Mapping[str, Any]) -> str:
 def in_one_line(error: Exception | None) -> str:
     """What it says first; Keras' and TensorFlow's errors go on for many lines."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines[1:] and lines[0].startswith("Exception encountered when calling"):  # which is no news
+        lines = [re.sub(r"\x1b\[\d*m", "", line) for line in lines[1:]]
     return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")
 
 

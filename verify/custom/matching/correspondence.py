@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from port.errors import InputError
 from verify.custom.matching.found import BY_NAME, Found, Match
@@ -56,9 +57,9 @@ class Correspondence:
         if left or unfilled:
             raise InputError(
                 "weights: without a counterpart are "
-                f"the original's {', '.join(left) or '(none)'}; "
-                f"the port's {', '.join(unfilled) or '(none)'}. "
-                "Name them in `weights` or `layers`, or in `without` and `port_only`"
+                f"the original's {_with_shapes(left, variables) or '(none)'}; "
+                f"the port's {_with_shapes(unfilled, module.state_dict()) or '(none)'}. "
+                f"{_line(left, unfilled, variables, module.state_dict())}"
             )
 
     def by_tap(self, variables: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -98,6 +99,25 @@ class Correspondence:
 
 def _where(place: Place) -> str:
     return place.module or f"the port {place.output}".rstrip()
+
+
+def _with_shapes(names: Sequence[str], arrays: Mapping[str, Any]) -> str:
+    return ", ".join(f"{n} {'×'.join(map(str, arrays[n].shape)) or '(one)'}" for n in names)
+
+
+def _line(
+    left: Sequence[str],
+    unfilled: Sequence[str],
+    variables: Mapping[str, np.ndarray],
+    state: Mapping[str, Tensor],
+) -> str:
+    """What to write, with names of either side; a pair of as many numbers, if there is one."""
+    excepted = [f"without=[{name!r}]" for name in left[:1]]
+    excepted += [f"port_only=[{key!r}]" for key in unfilled[:1]]
+    fitting = ((v, k) for v in left for k in unfilled if variables[v].size == state[k].numel())
+    pair = next(fitting, None)
+    paired = f"weights={{{pair[0]!r}: {pair[1]!r}}}, or " if pair else ""
+    return f"Say which belong together, or which have none: {paired}{', '.join(excepted)}"
 
 
 def _told(match: Match) -> str:

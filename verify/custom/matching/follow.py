@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from port.errors import InputError
 from verify.custom.layouts.guess import gives, layout_of, likely_layout
 from verify.custom.matching.found import Found, Given
 from verify.custom.matching.matcher import Matcher
@@ -61,6 +62,12 @@ def _followed(
     if returned is None:
         matcher.found.places.update(_unreached(matcher.found, calls, worked))
     ends = outputs_of(calls)
+    for name, tensor in (returned or {}).items():
+        if tensor.is_complex():
+            raise InputError(
+                f"the port returns complex numbers{' as ' * bool(name)}{name}: give "
+                "forward=lambda port, x: torch.view_as_real(port(*x.values()))"
+            )
     names = dict.fromkeys(ends, "") if returned is None else pair_outputs(ends, returned)
     agrees = returned is not None
     for tap, call in ends.items():

@@ -1,14 +1,23 @@
 """What the user says is used, or refused."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
+from verify.custom.layouts.layout import Layout
 from verify.custom.matching.found import Found, Given
-from verify.custom.matching.weights import matches
-from verify.custom.originals.original import Call
+from verify.custom.matching.refuse import refuse_layouts
+from verify.custom.matching.weights import matches, rows_of_table
+from verify.custom.matching.whole_modules import is_whole
+from verify.custom.module.torch_module import path_of
+from verify.custom.originals.original import Call, layer_tap
+
+# A name of the original's to one of the port's, or to that and a layout.
+Table = Mapping[str, str | tuple[str, str]]
 
 
 def load_converted(module: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -59,3 +68,60 @@ def refuse_unused(given: Given, found: Found, calls: Sequence[Call]) -> None:
         inside = f"{path}." if path else ""
         if not any(placed.get(v, "").startswith(inside) for v in variables[tap] if v in placed):
             raise InputError(f"layers: the port's {path!r} (for {tap!r}) has none of its weights")
+
+
+def given_by(
+    calls: Sequence[Call],
+    inputs: Collection[str],
+    variables: Mapping[str, np.ndarray],
+    module: nn.Module,
+    layers: Mapping[str, str] | None,
+    table: Table,
+    taps: Mapping[str, str | tuple[str, str] | None] | None,
+    without: Sequence[str],
+    port_only: Sequence[str],
+) -> Given:
+    """What the user says, with every name checked; see `port_spec` for the arguments.
+
+    Raises:
+        InputError: nothing is called so, or a layout does not fit.
+    """
+    by_tap = {call.tap: call for call in calls}
+    paths = dict(module.named_modules())
+    modules: dict[str, str] = {}
+    for layer, path in (layers or {}).items():
+        layer = layer_tap(layer, inputs)
+        tap = f"{layer}/linear" if f"{layer}/linear" in by_tap else layer
+        if tap not in by_tap:
+            raise InputError(f"layers: the original has no layer {layer!r}")
+        if not (by_tap[tap].variables or by_tap[tap].inside):
+            raise InputError(f"layers: {layer!r} has no weights; where it works is said in `taps`")
+        if path not in paths:
+            raise InputError(f"layers: the port has no module {path!r} (for {layer!r})")
+        modules[tap] = path
+    rows = rows_of_table(table, variables, module)
+    for path in dict.fromkeys(row.key.rpartition(".")[0] for row in rows):
+        given = {row.variable for row in rows if row.key.rpartition(".")[0] == path}
+        modules |= dict.fromkeys(_layers_of(given, calls, is_whole(paths[path])), path)
+    places: dict[str, str | None] = {}
+    layouts: dict[str, Layout] = {}
+    for tap, entry in (taps or {}).items():
+        place, text = (entry, None) if isinstance(entry, str | None) else entry
+        if tap not in by_tap:
+            raise InputError(f"taps: the original has no layer {tap!r}")
+        if place is not None and path_of(place) not in paths:
+            raise InputError(f"taps: the port has no module {place!r} (for {tap!r})")
+        places[tap] = place
+        if text is not None:
+            layouts[tap] = Layout.parse(text)
+    refuse_layouts(layouts, by_tap)
+    return Given(modules, places, layouts, rows, without, port_only)
+
+
+def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:
+    """The layers that have some of a module's variables; of a `whole` one, the one it is."""
+    having = [call.tap for call in calls if variables & set(call.variables)]
+    if not whole:
+        return having
+    around = [call.tap for call in calls if variables <= {*call.variables, *call.inside}]
+    return around[:1] or having[-1:]

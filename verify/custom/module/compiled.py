@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram, UnflattenedModule, unflatten
 
 from port.errors import InputError
+from verify.custom.layouts.nested import in_one_line
 
 # What a part of an exported program was before; TorchScript says it itself.
 KIND = "exported_from"
@@ -38,8 +39,11 @@ def prepared(port: nn.Module | ExportedProgram) -> nn.Module:
 
 def duplicate(module: nn.Module) -> nn.Module:
     """A copy whose parameters can be trained; those of a copy of TorchScript's cannot."""
-    with torch.no_grad():
-        copied = copy.deepcopy(module)
+    try:
+        with torch.no_grad():
+            copied = copy.deepcopy(module)
+    except Exception as error:  # of the user's own code
+        raise InputError(f"the port cannot be copied: {in_one_line(error)}") from error
     for parameter, other in zip(copied.parameters(), module.parameters(), strict=True):
         parameter.requires_grad_(other.requires_grad)
     return copied

@@ -17,7 +17,7 @@ from verify.custom.module.outputs import named_tensors
 from verify.custom.module.randomness import quiet
 from verify.custom.module.torch_module import Forward, Place, to_original
 from verify.custom.originals.drawn import DROPOUT, NOISE
-from verify.runners.pytorch import REFUSALS, gradient_or_zeros
+from verify.runners.pytorch import gradient_or_zeros
 from verify.runners.whole_precision import WholePrecision
 from verify.specs.about import About
 from verify.specs.spec import Arrays
@@ -169,7 +169,7 @@ class ModuleTrainer:
             for name, value in gradients_of_inputs(batch.inputs).items():
                 gradient = gradient_or_zeros(fed[name])
                 values[value] = to_original(gradient, self._sides.inputs[name])
-        except REFUSALS as error:
+        except Exception as error:
             self._stopped["by"] = f"{type(error).__name__}: {error}"
         self.module.zero_grad()
         self.module.load_state_dict(before)
