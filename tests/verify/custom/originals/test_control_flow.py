@@ -35,6 +35,11 @@ def branch(h: Any, dense: Callable[[str, Any], Any]) -> Any:
     return tf.cond(above, lambda: tf.tanh(dense("middle", h)), lambda: 3 * tf.sigmoid(h))
 
 
+def choice(h: Any, dense: Callable[[str, Any], Any]) -> Any:
+    """As a norm that asks whether it is trained: the port has a module for all of it."""
+    return tf.cond(tf.reduce_sum(h) > 0, lambda: dense("middle", h), lambda: -h)
+
+
 def loop(h: Any, dense: Callable[[str, Any], Any]) -> Any:
     def step(i: Any, h: Any) -> Any:
         return i + 1, tf.nn.leaky_relu(dense("middle", h), 0.3)
@@ -59,7 +64,13 @@ def function(h: Any, dense: Callable[[str, Any], Any]) -> Any:
     return inner(h)
 
 
-NETS: dict[str, Net] = {"branch": branch, "loop": loop, "listed": listed, "function": function}
+NETS: dict[str, Net] = {
+    "branch": branch,
+    "choice": choice,
+    "loop": loop,
+    "listed": listed,
+    "function": function,
+}
 
 
 def whole(x: Any, variables: dict[str, Any], net: Net) -> Any:
@@ -125,6 +136,9 @@ class Port(nn.Module):
     def branch(self, h: Tensor) -> Tensor:
         return torch.tanh(self.middle(h)) * (self.factor / 1.5)
 
+    def choice(self, h: Tensor) -> Tensor:
+        return self.middle(h) * (self.factor / 1.5)
+
     def loop(self, h: Tensor) -> Tensor:
         for _ in range(self.rounds):
             h = F.leaky_relu(self.middle(h), self.slope)
@@ -143,6 +157,7 @@ class Port(nn.Module):
 
 WRONG: dict[str, dict[str, Any]] = {
     "branch": {"factor": 1.4},
+    "choice": {"factor": 1.4},
     "loop": {"rounds": 2},
     "listed": {"factor": 1.4},
     "function": {"slope": 0.2},
@@ -154,7 +169,8 @@ def spec_of(kind: str, form: Callable[..., GraphModel], folder: Path, **other: A
 
 
 # The others differ in nothing that these two do not have.
-TRIED = {("loop", form) for form in FORMS} | {(kind, from_old_graph) for kind in NETS}
+TRIED = {(kind, form) for kind in ("choice", "loop") for form in FORMS}
+TRIED |= {(kind, from_old_graph) for kind in NETS}
 
 
 @pytest.mark.parametrize(
@@ -175,7 +191,8 @@ def test_what_has_control_flow_inside_is_judged(
     assert report.passed, report.first_failure
     wrong = verify.compare_layers(spec_of(kind, form, tmp_path, **WRONG[kind]))
     # Between two layers, it shows at the second.
-    assert wrong.first_failure == ("last" if kind == "function" else "middle")
+    assert wrong.first_failure == ("last" if kind in ("choice", "function") else "middle")
+    assert ("middle" in matching_of(spec).taps) == (kind in ("choice", "function"))
 
 
 @pytest.mark.parametrize("kind", ["branch", "listed"])

@@ -128,6 +128,32 @@ def test_a_checkpoint_gives_the_values(tmp_path: Path) -> None:
         np.testing.assert_array_equal(whole.variables[name], stored.get_tensor(name))
 
 
+class Unnamed(tf.Module):
+    """Variables that are all called `Variable`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shapes = [(3, 4), (4,), (4, 2), (2,)]
+        self.parts = [tf.Variable(tf.ones(shape)) for shape in shapes]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")])
+    def __call__(self, x: Any) -> Any:
+        first, bias, last, other = self.parts
+        return tf.matmul(tf.nn.relu(tf.matmul(x, first) + bias), last) + other
+
+
+def test_variables_of_one_name_are_told_apart() -> None:
+    module = Unnamed()
+    original = tf_function(module.__call__, seed=0)
+    assert list(original.variables) == ["Variable", "Variable~2", "Variable~3", "Variable~4"]
+    for act, passes in ((nn.ReLU(), True), (nn.Tanh(), False)):
+        port = nn.Sequential(nn.Linear(3, 4), act, nn.Linear(4, 2))
+        spec = port_spec("graph", original, port, probe_input((2, 3)))
+        assert list(matching_of(spec).weights) == list(original.variables)
+        report = verify.compare_layers(spec)
+        assert report.first_failure == (None if passes else "Relu")
+
+
 def test_constants_are_taken_for_what_was_written() -> None:
     for written in (1e-3, 1.001e-5, 0.1, 6.0, -0.7, 1 / 3, 1 / 255, 0.0, 1e-12, 123456.0, 2**0.5):
         assert as_written(np.float32(written)) == written

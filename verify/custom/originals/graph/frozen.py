@@ -66,13 +66,14 @@ def freeze_function(function: Any, output: str | None = None) -> FrozenGraph:
             ) from None
     if not hasattr(function, "captured_inputs"):
         raise InputError(f"{function!r} is no tf.function, nor a concrete function")
-    named = told_apart((variable.name, variable) for variable in function.graph.variables)
-    variables = {id(variable.handle): (name, variable) for name, variable in named}
-    constants = {
-        variables[id(outer)][0]: inner.op.name
+    by_handle = {id(variable.handle): variable for variable in function.graph.variables}
+    captured = [
+        (by_handle[id(outer)], inner.op.name)
         for outer, inner in function.graph.captures
-        if id(outer) in variables
-    }
+        if id(outer) in by_handle
+    ]
+    named = list(told_apart((variable.name, (variable, node)) for variable, node in captured))
+    constants = {name: node for name, (_, node) in named}
     names = _output_names(function)
     frozen = _constant(function)
     tensors = {name: tensor.name for name, tensor in zip(names, frozen.outputs, strict=True)}
@@ -81,7 +82,7 @@ def freeze_function(function: Any, output: str | None = None) -> FrozenGraph:
         tuple(tensor.op.name for tensor in frozen.inputs),
         _picked(tensors, output),
         constants,
-        frozenset(name for name, variable in variables.values() if variable.trainable),
+        frozenset(name for name, (variable, _) in named if variable.trainable),
     )
 
 

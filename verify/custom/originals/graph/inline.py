@@ -15,6 +15,9 @@ def inlined(graph_def: Any, kept: Collection[str]) -> Any:
         graph_def: of a session, frozen.
         kept: tensors that keep their names.
     """
+    for node in graph_def.node:
+        # Else a session takes loops and branches apart, and what is fed in their place is lost.
+        node.attr.pop("_lower_using_switch_merge", None)
     if not any(node.op in CALLS for node in graph_def.node):
         return graph_def
     tf = import_tensorflow()
@@ -24,8 +27,6 @@ def inlined(graph_def: Any, kept: Collection[str]) -> Any:
     with graph.as_default():
         tf.import_graph_def(graph_def, name="")
         meta = tf.compat.v1.train.export_meta_graph(graph=graph)
-    for node in meta.graph_def.node:
-        node.attr.pop("_lower_using_switch_merge", None)
     meta.collection_def["train_op"].node_list.value.extend(kept)
     config = tf.compat.v1.ConfigProto()
     rewrites = config.graph_options.rewrite_options

@@ -18,6 +18,7 @@ INLINED = "StatefulPartitionedCall/"
 OF_LISTS = {"TensorListStack", "TensorListConcatV2", "TensorArrayGatherV3", "TensorArrayConcatV3"}
 # They take steps of a sequence, or turn it; and they make one of two directions.
 REARRANGES = {"Transpose", "ReverseV2", "StridedSlice", "Squeeze", "Reshape", "Identity"}
+ADDS = {"BiasAdd", "AddV2", "Add"}
 MERGES = {"ConcatV2", "AddV2", "AddN", "Mul"}
 
 
@@ -90,7 +91,7 @@ class _Finder:
         scope = _common_scope(own) if piece.is_whole else _scope(next(iter(own), ""))
         if loop is not None and first.type in OF_LISTS:
             layer = loop
-        elif before and before[0] is not None and _goes_on(before[0], scope, piece):
+        elif before and before[0] is not None and _goes_on(before[0], scope, piece, own):
             layer = before[0]
         else:
             title = scope or piece.name.removesuffix("*").removeprefix(INLINED)
@@ -124,8 +125,16 @@ class _Finder:
             tensor = tensor.op.inputs[0]
 
 
-def _goes_on(layer: GraphLayer, scope: str, piece: Piece) -> bool:
-    return bool(scope) and layer.name == scope and not piece.is_whole and not layer.is_loop
+def _goes_on(layer: GraphLayer, scope: str, piece: Piece, own: Iterable[str]) -> bool:
+    """Does a piece go on with what a layer in front of it has begun?
+
+    It does if its variables have the layer's scope; of variables without one, what is added
+    belongs to what it is added to.
+    """
+    if not scope or piece.is_whole or layer.is_loop:
+        return False
+    adds = piece.operations[0].type in ADDS and len(layer.variables) == 1
+    return layer.name == scope or (adds and not any("/" in v for v in (*own, *layer.variables)))
 
 
 def _scope(variable: str) -> str:
