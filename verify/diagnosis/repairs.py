@@ -54,9 +54,6 @@ def repairs(
             "flattens channels first where the original flattens them last",
             behaves(lambda module, right, x: right(x.movedim(1, -1).contiguous())),
         )
-    if isinstance(module, nn.Embedding) and module.max_norm is not None:
-        plant = with_values(max_norm=lambda _: None)
-        yield Repair(f"max_norm is {module.max_norm:g}", plant)
     if isinstance(module, nn.RNNBase | nn.RNNCellBase):
         yield from recurrent_repairs(module)
     if isinstance(module, nn.MultiheadAttention):

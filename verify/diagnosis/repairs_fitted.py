@@ -88,7 +88,7 @@ def _affine(before: np.ndarray, y: np.ndarray) -> Iterator[Repair]:
     if before.size < 3 or np.ptp(before) == 0:
         return
     scale, offset = np.polyfit(before.reshape(-1), y.reshape(-1), 1)
-    if scale == 1 or not _close(y, scale * before + offset):
+    if abs(scale - 1) < ONE_NUMBER or not _close(y, scale * before + offset):
         return
     what = f"should be {scale:.6g} times that"
     if abs(offset) > ONE_NUMBER * np.abs(y).max():

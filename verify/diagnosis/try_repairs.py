@@ -14,6 +14,7 @@ from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.repairs import repairs
 from verify.diagnosis.repairs_attention import attention_around
 from verify.diagnosis.repairs_fitted import fitted_repairs
+from verify.diagnosis.repairs_inside import repairs_inside
 from verify.diagnosis.repairs_recurrent import masking
 from verify.runners.pytorch import REFUSALS
 
@@ -58,7 +59,7 @@ def _repairs(view: LayerView) -> list[Repair]:
     except (*REFUSALS, TypeError):
         computed = None
     output = computed if isinstance(computed, Tensor) else None
-    found = list(repairs(view.module, view.args, output))
+    found = [*repairs(view.module, view.args, output), *repairs_inside(view)]
     if isinstance(view.module, nn.RNNBase):
         masked = masking(view.expected, view.module.bidirectional)
         found += [masked] if masked else []

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import nn
 
-from verify.custom.matching.loose_weights import LOOSE
-from verify.custom.matching.weights import Row, possible_layouts, state_of
+from verify.custom.matching.weights import LOOSE, Row, possible_layouts, state_of
 
 
 def rows_by_value(module: nn.Module, variables: Mapping[str, np.ndarray]) -> list[Row]:

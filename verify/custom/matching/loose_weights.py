@@ -12,26 +12,7 @@ from torch import Tensor
 
 from verify.custom.layouts.layout import Layout, fitting
 from verify.custom.matching.alike_names import likeness, plain
-from verify.custom.matching.weights import ANY, Row
-
-# Besides what any module's tensors look like: with axes of size one, so that they broadcast.
-LOOSE = (
-    *ANY,
-    "l c -> 1 l c",
-    "1 l c -> l c",
-    "1 c -> c",
-    "c -> 1 c",
-    "1 1 c -> c",
-    "1 1 c -> c 1 1",
-    "c -> 1 1 c",
-    "c -> c 1 1",
-    "c -> 1 c 1 1",
-    "1 1 1 c -> 1 c 1 1",
-    "1 1 1 c -> c",
-    "h w c -> c h w",
-    "-> 1",
-    "1 ->",
-)
+from verify.custom.matching.weights import LOOSE, Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ from verify.custom.matching.found import (
     Given,
     Match,
 )
+from verify.custom.matching.in_parts import are_inside, first_part
 from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named
+from verify.custom.matching.weightless import reading_the_same, share
 from verify.custom.matching.weights import (
     Row,
     load,
@@ -84,6 +86,8 @@ class Matcher:
         self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
         self._inside = set[str]()  # paths of what works as a part of its layer
         self._single = list(given.rows)  # of weights that were paired one by one
+        self._unfit: dict[str, tuple[Call, str]] = {}  # whose shape is made right behind them
+        self._begun = set[str]()  # layers of which one module has some of the weights
         self.found = Found(list(given.rows))
         self._stepwise = StepByStep(given, self.found)
         load(module, given.rows, variables)
@@ -107,6 +111,8 @@ class Matcher:
                     self._left.pop(call.tap, None)
                     self._stepwise.begin(path, call)
             else:
+                if path not in self._filled and own_state(module) and not is_whole(module):
+                    self._begin(place, module, reads)
                 own = {f"{path}.{n}": t for n, t in own_state(module).items()}
                 self._fill_loose(self._variables, own, pair_named, NAME)
         self._hold_others |= self._pending.keys()
@@ -123,6 +129,8 @@ class Matcher:
         if tensor is None or not tensor.is_floating_point():
             if call is not None:
                 self._left.pop(call.tap, None)
+            return None
+        if self._holds_all_parts(place, tensor):
             return None
         if (said := self._tap_of.get(place)) is not None:
             self._left.pop(call.tap if call else said, None)
@@ -142,8 +150,11 @@ class Matcher:
         layout = self._given.layouts.get(call.tap) or layout_of(call.value, tensor)
         if self._given.places.get(call.tap, place) is not None:
             self.found.places[call.tap] = Place(place, layout)
+        if (unfit := self._unfit.pop(call.tap, None)) is not None:
+            self.found.unfit.remove(unfit[1])
         if not fits(call.value, tensor) and call.tap not in self._given.layouts:
             self.found.unfit.append(place)
+            self._unfit[call.tap] = call, place
             if self._goes_on:
                 return None
         return with_first(module, output, torch.from_numpy(layout.to_port(call.value)))
@@ -217,7 +228,7 @@ class Matcher:
         calls = self._calls_of(module)
         if path in self._filled:  # weights that are used more than once
             own = [call for call in calls if call.variables == self._filled[path]]
-            own.sort(key=lambda call: not _share(call.reads, reads))  # of equals the order stays
+            own.sort(key=lambda call: not share(call.reads, reads))  # of equals the order stays
             return own[0] if own else None
         if path in self._layer_of:
             tap = self._layer_of[path]
@@ -240,7 +251,11 @@ class Matcher:
             for call in possible
             if (self._given.loaded or self._given.converted) and self._holds(path, module, call)
         ]
-        reading = [c for c in holding or possible if _share((*c.reads, *c.steps), reads)]
+        reading = [
+            call
+            for call in holding or possible
+            if share((*call.reads, *call.steps), reads) or call.tap in self._begun
+        ]
         like = sorted(reading or holding or possible, key=partial(_unlikeness, path))
         first, *others = like
         named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
@@ -251,6 +266,34 @@ class Matcher:
         names = tuple(call.tap for call in others)
         self.found.matches.append(Match(place, first.tap, sign, names, reordered))
         return first
+
+    def _begin(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> None:
+        """A module may be the first part of a layer."""
+        path = path_of(place)
+        calls = [(c, self._open(c)) for c in self._left.values() if share(c.reads, reads)]
+        if self._given.converted:
+            return
+        found = first_part(path, module, calls, self._variables, self._given.port_only)
+        if found is not None:
+            call, rows = found
+            self.found.rows += rows
+            self._single += rows
+            self._begun.add(call.tap)
+            self._filled[path] = tuple(row.variable for row in rows)
+            match = Match(place, rows[0].variable, READS, is_layer=False)
+            self.found.matches.append(match)
+            load(self._module, rows, self._variables)
+
+    def _holds_all_parts(self, place: str, output: Tensor) -> bool:
+        """Is it the module around those that are one layer? Then the layer is found there."""
+        for tap in self._begun:
+            call = self._calls[tap]
+            placed = tap in self.found.places and tap not in self._given.places
+            if placed and are_inside(place, call, self.found.rows) and gives(output, call.value):
+                self.found.places[tap] = Place(place, layout_of(call.value, output))
+                self._begun.discard(tap)
+                return True
+        return False
 
     def _calls_of(self, module: nn.Module) -> list[Call]:
         """The calls left, as a module may be them: with what is inside, and stacked."""
@@ -331,20 +374,17 @@ class Matcher:
             for call in self._left.values()
             if not is_output(call.tap) and call.tap not in self._given.places
         ]
-        alike = [call for call in calls if self._values[call.tap].matches(computed)]
+        cropped = [call for call, _ in self._unfit.values()]
+        alike = [call for call in (*calls, *cropped) if self._values[call.tap].matches(computed)]
         same = [call for call in alike if fits(call.value, output)]
-        same.sort(key=lambda call: not _share(call.reads, reads))  # the sort is stable
+        same.sort(key=lambda call: not share(call.reads, reads))  # the sort is stable
         if same:
             self.found.matches.append(Match(place, same[0].tap, COMPUTES))
             return same[0]
-        if any(module.children()) or any(computed.matches(read) for read in reads):
+        idle = len(reads) < 2 and any(computed.matches(read) for read in reads)
+        if any(module.children()) or idle:
             return None
-        reading = [
-            call
-            for call in calls
-            if not call.variables and len(call.reads) == 1 and _share(call.reads, reads)
-            if fits(call.value, output)
-        ]
+        reading = reading_the_same(module, calls, reads, output, self._calls.values())
         if len(reading) > 1:
             others = tuple(call.tap for call in reading)
             self.found.matches.append(Match(place, "", READS, others))
@@ -362,7 +402,3 @@ def _unlikeness(path: str, call: Call) -> tuple[float, int]:
 def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:
     """Of the model itself, and of no layer."""
     return calls[-1].variables
-
-
-def _share(reads: Sequence[Fingerprint], others: Sequence[Fingerprint]) -> bool:
-    return any(read.matches(other) for read in reads for other in others)

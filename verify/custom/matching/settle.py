@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from verify.custom.matching.alike_names import cross, cycles_of_three
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.found import GIVEN, Found
-from verify.custom.matching.loose_weights import LOOSE
 from verify.custom.matching.outputs import outputs_agree
-from verify.custom.matching.weights import Row, load, possible_layouts
+from verify.custom.matching.weights import LOOSE, Row, load, possible_layouts
 from verify.custom.originals.original import is_output, outputs_of
 from verify.runners.pytorch import REFUSALS
 

@@ -52,6 +52,26 @@ ANY = (
 )
 
 
+# Besides what any module's tensors look like: with axes of size one, so that they broadcast.
+LOOSE = (
+    *ANY,
+    "l c -> 1 l c",
+    "1 l c -> l c",
+    "1 c -> c",
+    "c -> 1 c",
+    "1 1 c -> c",
+    "1 1 c -> c 1 1",
+    "c -> 1 1 c",
+    "c -> c 1 1",
+    "c -> 1 c 1 1",
+    "1 1 1 c -> 1 c 1 1",
+    "1 1 1 c -> c",
+    "h w c -> c h w",
+    "-> 1",
+    "1 ->",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One variable of the original and its tensor in the port's state dict.
@@ -148,7 +168,11 @@ def _role(variable: str, is_matrix: bool, tensors: Mapping[str, torch.Tensor]) -
             return name
     alike = [name for name, tensor in tensors.items() if (tensor.ndim > 1) == is_matrix]
     known = any(base in names.split() for names in ROLES.values())
-    return alike[0] if len(alike) == 1 and not known else None
+    if known:
+        return None
+    if not alike and len(tensors) == 1:  # with axes of size one on one side
+        return next(iter(tensors))
+    return alike[0] if len(alike) == 1 else None
 
 
 def _patterns(module: nn.Module, name: str) -> tuple[str, ...]:
@@ -164,7 +188,7 @@ def _patterns(module: nn.Module, name: str) -> tuple[str, ...]:
         return (DEPTHWISE.get(rank, ()) if grouped else ()) + CONVOLUTION[rank]
     if issubclass(kind, nn.Linear):
         return DENSE
-    return ANY
+    return LOOSE
 
 
 def _class_of_torch(kind: type[nn.Module]) -> str:

@@ -219,7 +219,9 @@ class ModuleTrainer:
         ]
 
     def _gradients(self) -> Arrays:
-        parameters: Mapping[str, nn.Parameter] = dict(self.module.named_parameters())
+        parameters: Mapping[str, nn.Parameter] = dict(
+            self.module.named_parameters(remove_duplicate=False)
+        )
 
         def gradient(row: Row) -> Tensor | None:
             parameter = parameters.get(row.key)
