@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
+from keras import layers
 from torch import Tensor
 from torch.nn import functional as F
 
+from verify.custom import KerasModel
 from verify.custom.originals.keras.whole_constants import whole_constants
 
 POINTS = np.linspace(-7, 7, 1001)
@@ -56,3 +58,15 @@ def test_an_activation_is_the_same_function_in_float64(name: str) -> None:
     with whole_constants():
         single = ours(tf.constant(POINTS, tf.float32)).numpy()
     np.testing.assert_array_equal(single, ours(tf.constant(POINTS, tf.float32)).numpy())
+
+
+@pytest.mark.parametrize(("mean", "variance"), [([0.1, 0.2, 0.3], [0.7, 0.8, 0.9]), (0.1, 0.7)])
+def test_given_statistics_keep_their_digits(mean: object, variance: object) -> None:
+    def build() -> keras.Model:
+        x = layers.Input((3,))
+        return keras.Model(x, layers.Normalization(mean=mean, variance=variance)(x))
+
+    x = np.array([[0.5, 0.6, 0.7]], np.float32)
+    found = KerasModel(build).calls({"input": x})[-1].value
+    wanted = (x.astype(np.float64) - np.array(mean)) / np.sqrt(np.array(variance))
+    np.testing.assert_allclose(found, wanted, rtol=1e-15)

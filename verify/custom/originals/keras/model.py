@@ -31,6 +31,7 @@ from verify.custom.originals.keras.recurrent import is_recurrent, stateful_layer
 from verify.custom.originals.keras.run import input_shapes, run
 from verify.custom.originals.keras.training import KerasTrainer
 from verify.custom.originals.keras.unused import unused_in_inference
+from verify.custom.originals.keras.whole_constants import take_statistics_over
 from verify.custom.originals.original import Call, Sizes, layer_tap
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_keras
@@ -176,8 +177,7 @@ class KerasModel:
                 raise InputError(f"the model has a variable {name!r} in {precision} alone")
             variable.assign(self.variables[name])
         for layer in holders.values():
-            if hasattr(layer, "finalize_state"):  # a preprocessing layer takes its statistics over
-                layer.finalize_state()
+            take_statistics_over(layer)
 
     def _made(self, precision: str) -> Any:
         self._keras.backend.clear_session()  # so that layers get the same names in every build

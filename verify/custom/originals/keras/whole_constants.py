@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from verify.runners.tensorflow import import_tensorflow
 
 
@@ -42,3 +44,17 @@ def whole_constants() -> Iterator[None]:
         yield
     finally:
         tf.cast, tf.nn.leaky_relu, tf.nn.gelu = cast, leaky_relu, gelu
+
+
+def take_statistics_over(layer: Any) -> None:
+    """Let a preprocessing layer use its weights; those that it was given, it rounds to float32."""
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()
+    for name in ("mean", "variance"):
+        given, held = getattr(layer, f"input_{name}", None), getattr(layer, name, None)
+        if given is None or held is None:
+            continue
+        whole = np.asarray(given, np.float64)
+        if whole.size in (1, int(np.prod(held.shape))):
+            whole = np.broadcast_to(whole.reshape(held.shape if whole.size > 1 else ()), held.shape)
+            setattr(layer, name, import_tensorflow().constant(whole, held.dtype))
