@@ -6,12 +6,13 @@ from verify.measure.custom.nets import (
     images,
     mobile,
     plain_layers,
+    public,
     sequences,
     shapes,
 )
 
 CATALOGUE: dict[str, Net] = {
     net.name: net
-    for kind in (images, mobile, shapes, sequences, attention, plain_layers)
+    for kind in (images, mobile, shapes, sequences, attention, plain_layers, public)
     for net in kind.NETS
 }

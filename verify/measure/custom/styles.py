@@ -59,7 +59,8 @@ ACTIVATIONS = {
 def styles(net: Net) -> dict[str, Make]:
     """The ways in which a port is written, as makers of fresh ones."""
     if net.make is not None:
-        return {AS_WRITTEN: net.make}
+        make = net.make
+        return {AS_WRITTEN: make, "inside another": lambda: Outer(make())}
     found: dict[str, Make] = {AS_WRITTEN: net.port[-1]}
     found |= {name: parts[-1] for name, parts in net.others.items()}
     found |= {

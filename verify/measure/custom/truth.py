@@ -39,14 +39,21 @@ class _Recorder(TorchDispatchMode):
         return output
 
 
+def output_of(port: nn.Module, tensor: Tensor) -> Tensor:
+    """The port's one output; of a structure, its logits."""
+    with torch.no_grad():
+        output = forward(port, {"input": tensor.clone()})
+    value: Tensor = getattr(output, "logits", output)
+    return value
+
+
 def outputs(port: nn.Module, inputs: Sequence[Tensor]) -> list[np.ndarray | None]:
     """What a port in float64 gives for each input; None where it refuses it."""
     found: list[np.ndarray | None] = []
     for tensor in inputs:
         try:
-            with torch.no_grad():
-                torch.manual_seed(0)
-                found.append(forward(port, {"input": tensor.clone()}).numpy().copy())
+            torch.manual_seed(0)
+            found.append(output_of(port, tensor).numpy().copy())
         except RAISED:
             found.append(None)
     return found
@@ -55,8 +62,7 @@ def outputs(port: nn.Module, inputs: Sequence[Tensor]) -> list[np.ndarray | None
 def is_stillborn(port: nn.Module, inputs: Tensor) -> bool:
     """Does it raise an error of Python's own, such as a name that is not there?"""
     try:
-        with torch.no_grad():
-            forward(port, {"input": inputs.clone()})
+        output_of(port, inputs)
     except STILLBORN:
         return True
     except REFUSALS:
@@ -68,8 +74,8 @@ def operations(port: nn.Module, inputs: Tensor) -> list[Fingerprint]:
     """What every operation of a port in float64 gives, as far as it gets."""
     recorder = _Recorder()
     try:
-        with torch.no_grad(), recorder:
-            forward(port, {"input": inputs.clone()})
+        with recorder:
+            output_of(port, inputs)
     except RAISED:
         pass
     return recorder.seen
