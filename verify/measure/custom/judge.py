@@ -1,5 +1,6 @@
 """One net with its original, kept at hand, and what the verifier says of its ports."""
 
+import copy
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +28,13 @@ from verify.reports.report import Report
 Row = dict[str, Any]
 # Styles whose modules are each given every mistake; functional code is changed as it is written.
 PLANTED_IN = (AS_WRITTEN, "of modules")
+# What becomes of a mutant that its names alone tell from the right port.
+RENAMED = "renamed"
 # Of mistakes in weights, one of so many is in a port that brings them along.
 LOADED_EVERY = 4
+# What names a mistake of any family: that the values are not the original's, or that a class does
+# more than the one it is derived from.
+WORDS = {"module": ("besides",), "function": (), "weights": ("other weights", "other values")}
 LONGEST_MESSAGE = 300
 
 
@@ -131,13 +137,23 @@ class Bench:
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             return {"outcome": "crashed", "said": said[:LONGEST_MESSAGE]}
-        row = {"outcome": "missed" if report.passed else "killed",
-               "matched_elsewhere": self._elsewhere(mutant.style, spec)}  # fmt: skip
+        row: Row = {"matched_elsewhere": self._elsewhere(mutant.style, spec)}
         if report.passed:
-            return row
+            return row | {"outcome": RENAMED if self._is_right(spec) else "missed"}
+        row["outcome"] = "killed"
         seen = truth.operations(wrong, self._tensors[0])
         lost = self._computed - truth.computed(self._calls, seen)
-        return row | self._place(report, lost, mutant) | _cause(report, mutant.words, diagnose)
+        return (
+            row
+            | self._place(report, lost, mutant)
+            | _cause(report, mutant.words, mutant.how, diagnose)
+        )
+
+    def _is_right(self, spec: PortPlan) -> bool:
+        """With the weights that it was matched with: only the names of its parts are others."""
+        port = spec.port.module  # type: ignore[attr-defined]
+        found = truth.outputs(copy.deepcopy(port).double().eval(), self._tensors)
+        return all(truth.same(*pair) for pair in zip(found, self._outputs, strict=True))
 
     def _place(self, report: Report, lost: set[str], mutant: Mutant) -> Row:
         """The first layer that failed; those that are right, and the first that changed.
@@ -248,7 +264,7 @@ def _planted(make: Callable[[], nn.Module], mistake: Mistake, path: str) -> nn.M
     return port
 
 
-def _cause(report: Report, words: Sequence[str], diagnosed: bool) -> Row:
+def _cause(report: Report, words: Sequence[str], how: str, diagnosed: bool) -> Row:
     """What the diagnosis says first, and whether that names the mistake."""
     diagnosis = report.diagnosis
     if not diagnosed or not isinstance(diagnosis, Diagnosis):
@@ -256,6 +272,7 @@ def _cause(report: Report, words: Sequence[str], diagnosed: bool) -> Row:
     cause = diagnosis.causes[0] if diagnosis.causes else None
     said = " ".join(diagnosis.kinds.values()) if cause is None else str(cause)
     told = said.lower()
+    words = (*words, *WORDS[how])
     return {
         "cause": said[:LONGEST_MESSAGE],
         "named": any(word.lower() in told for word in words),

@@ -6,7 +6,9 @@ from functools import partial
 from verify.measure.custom.catalogue import CATALOGUE
 from verify.measure.plan import Plan, Rows
 
-MUTANTS, RIGHT, SAMPLED = "mutants", "right ports", "sample"
+MUTANTS, RIGHT, MORE, SAMPLED = "mutants", "right ports", "more mutants", "sample"
+# Of every net so many of twenty mutants, drawn by their names, come first, and the rest at last.
+FIRST_OF_TWENTY = 13
 # What the sample takes of some nets: so many mutants, drawn by their names.
 SAMPLED_MUTANTS = 20
 SAMPLE = tuple(f"{SAMPLED} {net}" for net in ("depthwise", "gated"))
@@ -16,8 +18,11 @@ def units() -> dict[str, Callable[[], Rows]]:
     """Every unit by name, the small ones of the sample too."""
     found: dict[str, Callable[[], Rows]] = {}
     for net in CATALOGUE:
-        found[f"{MUTANTS} {net}"] = partial(_mutants, net)
+        found[f"{MUTANTS} {net}"] = partial(_mutants, net, range(FIRST_OF_TWENTY))
+    for net in CATALOGUE:
         found[f"{RIGHT} {net}"] = partial(_right_ports, net)
+    for net in CATALOGUE:
+        found[f"{MORE} {net}"] = partial(_mutants, net, range(FIRST_OF_TWENTY, 20))
     return found | {name: partial(_sample, name.removeprefix(f"{SAMPLED} ")) for name in SAMPLE}
 
 
@@ -29,11 +34,11 @@ def whole() -> list[str]:
 CUSTOM = Plan(units, whole, SAMPLE)
 
 
-def _mutants(net: str) -> Rows:
+def _mutants(net: str, drawn: range) -> Rows:
     from verify.measure.custom.judge import Bench
 
     bench = Bench(CATALOGUE[net])
-    return [bench.judge(mutant) for mutant in bench.mutants()]
+    return [bench.judge(mutant) for mutant in bench.mutants() if mutant.draw % 20 in drawn]
 
 
 def _right_ports(net: str) -> Rows:

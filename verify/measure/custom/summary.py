@@ -78,6 +78,7 @@ class CustomSummary:
         """All of it, for JSON; mutants only in numbers, and by name where they are exceptions."""
         rows = {
             "missed": [r for r in self.shown if r["outcome"] == "missed"],
+            "renamed": [r for r in self.shown if r["outcome"] == "renamed"],
             "elsewhere": [r for r in self.mutants if r.get("first") and not in_place(r)],
             "crashed": [r for r in self.mutants if r.get("outcome") == "crashed"],
             "refused": [r for r in self.mutants if r.get("outcome") == "refused"],
@@ -124,6 +125,7 @@ def _counts(rows: Sequence[Row]) -> Row:
         "stillborn": sum(row["stillborn"] and not row["equivalent"] for row in rows),
         "killed": outcomes["killed"],
         "missed": outcomes["missed"],
+        "renamed": outcomes["renamed"],
         "refused": outcomes["refused"],
         "crashed": outcomes["crashed"],
         "hidden": sum(hidden.values()),
