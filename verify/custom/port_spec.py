@@ -17,6 +17,7 @@ from verify.custom.layouts.nested import by_name, in_one_line, told
 from verify.custom.matching.by_value import rows_by_value
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.follow import follow
+from verify.custom.matching.other_values import own_values
 from verify.custom.matching.pair import Pair
 from verify.custom.matching.refuse import (
     converted_by,
@@ -43,6 +44,7 @@ from verify.custom.probing.unseen import list_unseen
 from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.training.level import judges_of_training
 from verify.custom.training.sides import Penalty, Sides, training_spec
+from verify.diagnosis.diagnose import diagnose
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
@@ -195,6 +197,7 @@ def port_spec(
             "probes": partial(judges_of, matched),
             "full": partial(_all_judges, name, matched, training),
         },
+        explain_layers=partial(diagnose, further=partial(own_values, calls, original.variables)),
         explain_further=partial(explain_probe, matched),
         explain_training=partial(_explain_training, training),
     )

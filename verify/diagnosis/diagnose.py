@@ -15,7 +15,7 @@ from verify.diagnosis.amplification import Amplification, amplification, steepes
 from verify.diagnosis.cause import UNEXPLAINED, Cause
 from verify.diagnosis.fault import Plant, Site
 from verify.diagnosis.layer_view import layer_view
-from verify.diagnosis.try_repairs import mending
+from verify.diagnosis.try_repairs import Further, mending
 from verify.engine.inference import compare_layers
 from verify.reports.report import Report, TapReport
 from verify.specs.spec import ModuleRunner, PortRunner, PortSpec, StepwiseRunner
@@ -77,13 +77,19 @@ class Diagnosis:
         }
 
 
-def diagnose(spec: PortSpec, report: Report, search: Search | None = None) -> Diagnosis:
+def diagnose(
+    spec: PortSpec,
+    report: Report,
+    search: Search | None = None,
+    further: Further = lambda view: (),
+) -> Diagnosis:
     """Find out why `report` is not one that passed.
 
     Args:
         spec: what was compared.
         report: what came of it.
         search: for causes, before repairs are tried; such as one among known mistakes.
+        further: repairs of a layer that whoever knows more than its module can give.
     """
     failing = [tap for tap in report.taps if _is_wrong_itself(tap)]
     kinds = {tap.name: _kind(tap) for tap in failing[:MOST_LAYERS]}
@@ -91,13 +97,13 @@ def diagnose(spec: PortSpec, report: Report, search: Search | None = None) -> Di
     if failing and search is not None:
         causes, confirmed = search(spec, failing)
     if not any(cause.name != UNEXPLAINED for cause in causes) and spec.isolates:
-        mended, passed = _by_repairs(spec, list(kinds))
+        mended, passed = _by_repairs(spec, list(kinds), further)
         causes, confirmed = (mended, passed) if mended else (causes, None)
     if not confirmed:
         causes = causes + _unexplained(failing[:MOST_LAYERS], causes)
     taps = report.taps
-    further = len(failing) - len(kinds)
-    return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps), further)
+    more = len(failing) - len(kinds)
+    return Diagnosis(kinds, causes, confirmed, amplification(taps), steepest(taps), more)
 
 
 def _is_wrong_itself(tap: TapReport) -> bool:
@@ -106,13 +112,13 @@ def _is_wrong_itself(tap: TapReport) -> bool:
 
 
 def _kind(tap: TapReport) -> str:
+    if tap.other_weights:
+        return f"other weights: {', '.join(tap.other_weights)}"
     if tap.isolated is None:
         return "not computed by the port"
     if not tap.isolated.same_function:
         return "a bug: float64 differs too"
-    if not tap.isolated.same_precision:
-        return "rounding: only float32 differs"
-    return f"other weights: {', '.join(tap.other_weights)}"
+    return "rounding: only float32 differs"
 
 
 def _unexplained(wrong: Sequence[TapReport], causes: Sequence[Cause]) -> list[Cause]:
@@ -125,13 +131,13 @@ def _unexplained(wrong: Sequence[TapReport], causes: Sequence[Cause]) -> list[Ca
     ]
 
 
-def _by_repairs(spec: PortSpec, taps: Sequence[str]) -> Found:
+def _by_repairs(spec: PortSpec, taps: Sequence[str], further: Further) -> Found:
     """Changes of the wrong layers, until they compute what the original does."""
     causes: list[Cause] = []
     plants: list[tuple[str, Plant]] = []
     for tap in taps:
         try:
-            found = mending(layer_view(spec, tap))
+            found = mending(layer_view(spec, tap), further)
         except InputError:  # a port that is not run module by module, or never gets there
             continue
         causes += [cause for cause, _ in found]

@@ -37,6 +37,7 @@ def repairs(
     module: nn.Module, args: tuple[Any, ...], output: Tensor | None = None
 ) -> Iterator[Repair]:
     """The changes that may mend `module`, which reads `args` and computes `output` now."""
+    yield from _own_forward(module)
     yield from norm_repairs(module, args)
     if isinstance(getattr(module, "running_var", None), Tensor):
         yield from _statistics(module)
@@ -66,6 +67,19 @@ def repairs(
     if len(args) == 1 and tensors:
         yield from _functions(module, tensors[0], output)
     yield from merging_repairs(module, tensors)
+
+
+def _own_forward(module: nn.Module) -> Iterator[Repair]:
+    """Of a class derived from one of torch's, what that one computes."""
+    kinds = (kind for kind in type(module).__mro__ if kind.__module__.startswith("torch.nn."))
+    base: Any = next(kinds, nn.Module)
+    if base is nn.Module or type(module).forward is base.forward:
+        return
+
+    def plain(module: nn.Module, right: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return base.forward(module, *args, **kwargs)
+
+    yield Repair(f"computes something besides what {base.__name__} does", behaves(plain))
 
 
 def _statistics(module: nn.Module) -> Iterator[Repair]:

@@ -26,6 +26,8 @@ def fitted_repairs(view: LayerView, before: np.ndarray | None) -> Iterator[Repai
     if x is not None and x.shape == before.shape and not has_weights:
         yield from _activations(view.module, x, view.expected)
         yield from _affine(before, view.expected)
+    elif has_weights:
+        yield from _times(before, view.expected)
 
 
 def _read(view: LayerView) -> np.ndarray | None:
@@ -49,8 +51,10 @@ def _constant_added(view: LayerView, before: np.ndarray) -> Iterator[Repair]:
         name = f"{channels.flat[0]:.6g} is not added"
     constant = torch.from_numpy(channels)
 
-    def biased(module: nn.Module, right: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    def biased(module: nn.Module, right: Callable[..., Any], *inputs: Any) -> Any:
         y = right(*inputs)
+        if isinstance(y, tuple):
+            return (y[0] + constant.to(y[0].dtype), *y[1:])
         behind = 0 if isinstance(module, nn.Linear) else y.ndim - 2  # axes behind the channels
         return y + constant.to(y.dtype).reshape(-1, *[1] * behind)
 
@@ -95,6 +99,20 @@ def _affine(before: np.ndarray, y: np.ndarray) -> Iterator[Repair]:
         what = f"{what}, plus {offset:.6g}"
     plant = behaves(lambda module, right, *inputs: float(scale) * right(*inputs) + float(offset))
     yield Repair(what, plant)
+
+
+def _times(before: np.ndarray, y: np.ndarray) -> Iterator[Repair]:
+    """A factor behind a layer with weights."""
+    scale = _factor(before, y)
+    if scale not in (None, 0, 1):
+        factor = float(scale or 0)
+        plant = behaves(lambda module, right, *args: _first_times(factor, right(*args)))
+        yield Repair(f"should be {factor:.6g} times that", plant)
+
+
+def _first_times(factor: float, output: Any) -> Any:
+    """Of a module that returns several things, the first."""
+    return (factor * output[0], *output[1:]) if isinstance(output, tuple) else factor * output
 
 
 def _factor(x: np.ndarray, y: np.ndarray) -> float | None:

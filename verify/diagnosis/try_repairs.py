@@ -1,6 +1,6 @@
 """Repairs as hypotheses: which change makes a wrong layer compute what the original does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 import numpy as np
@@ -20,15 +20,17 @@ from verify.runners.pytorch import REFUSALS
 
 # Pairs of repairs are tried among so many that seem nearest.
 PAIRED = 12
+# More repairs than a module itself tells of; of equals, those of the module come first.
+Further = Callable[[LayerView], Iterable[Repair]]
 
 
-def mending(view: LayerView) -> list[tuple[Cause, Plant]]:
+def mending(view: LayerView, further: Further = lambda view: ()) -> list[tuple[Cause, Plant]]:
     """What is wrong with a layer, and the change that mends it; empty where nothing does.
 
     More than one where it takes several changes at once.
     """
     before = _output(view)
-    candidates = [*_repairs(view), *fitted_repairs(view, before)]
+    candidates = [*_repairs(view), *fitted_repairs(view, before), *further(view)]
     shares = {each: _share(view, before, each) for each in candidates}
     if max(shares.values(), default=0.0) < EXPLAINED:
         around = list(_around(view))
@@ -85,5 +87,5 @@ def _output(view: LayerView, whole: bool = False) -> np.ndarray | None:
     """None where the layer refuses what it is fed; `whole`: of the port run as a whole."""
     try:
         return view.again() if whole and view.again is not None else view.output()
-    except (*REFUSALS, TypeError, InputError):
+    except (*REFUSALS, TypeError, AttributeError, InputError):
         return None

@@ -202,9 +202,19 @@ def test_weights_of_a_loaded_port_are_compared_bit_for_bit(original: KerasModel)
 def test_a_converter_of_ones_own_is_judged_by_what_it_gives(original: KerasModel) -> None:
     right = small(original, Small()).port.module.state_dict()  # type: ignore[attr-defined]
     assert verify.compare_layers(small(original, Small(), weights=lambda _: right)).passed
-    wrong = right | {"stem.weight": right["stem.weight"].flip(1)}
-    report = verify.compare_layers(small(original, Small(), weights=lambda _: wrong))
-    assert report.first_failure == "stem"
+    changes: dict[str, Callable[[Tensor], Tensor]] = {
+        "inputs in another order": lambda w: w.flip(1),
+        "outputs in another order": lambda w: w.roll(1, 0),
+        "one number off": lambda w: w + 0.1 * (w == w.max()),
+    }
+    for told, change in changes.items():
+        wrong = right | {"stem.weight": change(right["stem.weight"])}
+        spec = small(original, Small(), weights=lambda _, wrong=wrong: wrong)
+        report = verify.verify(spec)
+        assert report.first_failure == "stem", told
+        assert report.diagnosis is not None
+        assert "confirmed" in report.diagnosis.lines[-1], told
+    assert "stem: other values than stem/kernel" in report.diagnosis.lines[1]
 
 
 def test_what_a_converter_computes_keeps_all_digits(original: KerasModel) -> None:

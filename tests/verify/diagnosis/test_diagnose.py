@@ -297,3 +297,19 @@ def test_a_missing_bias_is_told_by_what_it_adds_to_each_channel() -> None:
     assert torch.allclose(wrong(flat), right.flatten(0, 2), rtol=0, atol=1e-14)
     one_more = right + torch.eye(4)[0] * numbers[..., :1]
     assert mending(_view(nn.Linear(3, 4, bias=False).double(), numbers, one_more)) == []
+
+
+class _Activated(nn.Conv2d):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).relu()
+
+
+@torch.no_grad()
+def test_a_class_that_does_more_and_a_factor_are_named_not_the_padding() -> None:
+    image = _image()
+    derived = _Activated(3, 4, 3, padding=1).double()
+    ((cause, _),) = mending(_view(derived, image, nn.Conv2d.forward(derived, image)))
+    assert cause.name == "computes something besides what Conv2d does"
+    plain = nn.Conv2d(3, 4, 3, padding=1).double()
+    ((cause, _),) = mending(_view(plain, image, 0.5 * plain(image)))
+    assert cause.name == "should be 0.5 times that"

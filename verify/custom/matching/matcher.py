@@ -170,10 +170,10 @@ class Matcher:
         if gives(output, call.value):
             return call
         computed = Fingerprint.of(output.numpy())
-        is_another = any(
-            value.matches(computed) and fits(self._left[tap].value, output)
-            for tap, value in self._values.items()
-            if tap in self._left and not is_output(tap)
+        is_another = any(  # its own numbers in a wrong order are no other layer's
+            self._values[tap].matches(computed) and gives(output, other.value)
+            for tap, other in self._left.items()
+            if not is_output(tap)
         )
         holds_others = place in self._hold_others and not is_torchs_own(module)
         holds_others &= not any(inner.startswith(f"{path_of(place)}.") for inner in self._inside)
