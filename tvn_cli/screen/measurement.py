@@ -48,14 +48,19 @@ def _custom_mutants(summary: CustomSummary) -> Table:
     table = _table("\nmutants", "family", *columns)
     for key in ("how", "family"):
         for row in summary.groups(key):
+            killed = row["first_layer_of"]
             shares = (
-                f"{row[share] / row['first_layer_of']:.1%}" if row["first_layer_of"] else "–"
-                for share in ("first_layer_right", "named_first")
+                _share(row["first_layer_right"], killed),
+                _share(row["named_first"], killed - row["stopped"]),
             )
             not_run = row["refused"] + row["crashed"] + row["stillborn"]
             counts = (row["planted"], row["equivalent"], row["killed"], row["missed"], not_run)
             table.add_row(row[key], *map(str, counts), *shares)
     return table
+
+
+def _share(some: int, of: int) -> str:
+    return f"{some / of:.1%}" if of else "–"
 
 
 def _dresses(summary: CustomSummary) -> Table:

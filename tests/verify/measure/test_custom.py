@@ -124,7 +124,7 @@ def test_a_missed_mutant_or_a_false_alarm_fails_the_measurement() -> None:
     mutant: dict[str, object] = {
         "net": "n", "mutant": "m", "how": "module", "family": "f", "style": "s",
         "equivalent": False, "hidden": False, "stillborn": False, "outcome": "killed",
-        "first": "t", "expected": ["t"], "named": True, "matched_elsewhere": [],
+        "first": "t", "expected": ["t"], "named": True, "stopped": False, "matched_elsewhere": [],
     }  # fmt: skip
     right: dict[str, object] = {"net": "n", "dress": "d", "outcome": "passed", "said": ""}
     assert summary_of([mutant, right]).passed
@@ -133,6 +133,7 @@ def test_a_missed_mutant_or_a_false_alarm_fails_the_measurement() -> None:
     assert summary_of([mutant, mutant | {"outcome": "missed", "hidden": True}, right]).passed
     assert not summary_of([mutant | {"first": "u"}, right]).passed
     assert not summary_of([mutant | {"named": False}, right]).passed
+    assert summary_of([mutant, mutant | {"named": False, "stopped": True}, right]).passed
     assert not summary_of([mutant, right | {"outcome": "failed"}]).passed
     assert not summary_of([mutant, right | {"outcome": "crashed"}]).passed
 

@@ -140,7 +140,7 @@ class Bench:
         row: Row = {"matched_elsewhere": self._elsewhere(mutant.style, spec)}
         if report.passed:
             return row | {"outcome": RENAMED if self._is_right(spec) else "missed"}
-        row["outcome"] = "killed"
+        row |= {"outcome": "killed", "stopped": bool(report.about.stopped)}
         seen = truth.operations(wrong, self._tensors[0])
         lost = self._computed - truth.computed(self._calls, seen)
         return (

@@ -32,6 +32,7 @@ OTHER_ACTIVATIONS = (
 REDUCTIONS = {"mean": ("amax", "sum"), "amax": ("mean", "amin")}
 POOLS = {"F.max_pool": "F.avg_pool", "F.avg_pool": "F.max_pool"}
 MODES = {"nearest": "bilinear", "bilinear": "nearest"}
+OPERATORS = ("added", "times", "residual", "product", "sum", "scale")
 # What is written instead, its family, what is done, and words by which a diagnosis names it.
 Other = tuple[ast.AST, str, str, tuple[str, ...]]
 
@@ -192,7 +193,7 @@ def _modules(node: ast.Call, module: str) -> Iterator[Other]:
 
 
 def _operators(node: ast.BinOp) -> Iterator[Other]:
-    left, right, words = node.left, node.right, ("added", "times", "residual", "product", "sum")
+    left, right, words = node.left, node.right, OPERATORS
     other: dict[type[ast.operator], Sequence[type[ast.operator]]] = {
         ast.Add: (ast.Sub, ast.Mult),
         ast.Sub: (ast.Add,),

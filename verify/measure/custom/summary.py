@@ -38,7 +38,8 @@ class CustomSummary:
         judged = [row for row in self.shown if row["outcome"] in ("killed", "missed")]
         killed = [row for row in self.mutants if row.get("outcome") == "killed"]
         ran = [row for row in self.right if row["outcome"] in ("passed", "failed")]
-        named = {how: [row for row in killed if row["how"] == how] for how in NAMED}
+        told = [row for row in killed if not row["stopped"]]  # the others' own error tells
+        named = {how: [row for row in told if row["how"] == how] for how in NAMED}
         return [
             _bar("mutants failed", _of(judged, "killed"), judged, KILLED),
             _bar("first layer right", [r for r in killed if in_place(r)], killed, RIGHT_PLACE),
@@ -132,7 +133,8 @@ def _counts(rows: Sequence[Row]) -> Row:
         "hidden_killed": hidden["killed"],
         "first_layer_right": sum(map(in_place, killed)),
         "first_layer_of": len(killed),
-        "named_first": len(_named(killed)),
+        "stopped": sum(row["stopped"] for row in killed),
+        "named_first": len(_named([row for row in killed if not row["stopped"]])),
         "matched_elsewhere": sum(bool(row.get("matched_elsewhere")) for row in wrong),
     }
 
