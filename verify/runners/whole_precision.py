@@ -10,8 +10,11 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+# Beyond these softplus is a line, up to rounding; torch makes it one from 20 on, in float64 too.
+ROUNDS_IN_FLOAT32, ROUNDS_IN_FLOAT64 = 20, 40
 CAST = "casts to float32 inside, which is left out in float64"
 
 
@@ -67,7 +70,15 @@ class WholePrecision(TorchFunctionMode):
             func = Tensor.double if func is Tensor.float else func
             args = tuple(map(_double, args))
             kwargs = {name: _double(each) for name, each in kwargs.items()}
+        if func is F.softplus:
+            args, kwargs = (), _exact_softplus(*args, **kwargs)
         return func(*args, **kwargs)
+
+
+def _exact_softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> dict[str, Any]:
+    """Its arguments; from where float32 cannot tell it from a line on, float64 still can."""
+    exact = ROUNDS_IN_FLOAT64 if threshold >= ROUNDS_IN_FLOAT32 else threshold
+    return {"input": input, "beta": beta, "threshold": exact}
 
 
 def _double(value: Any) -> Any:

@@ -16,6 +16,9 @@ from verify.custom.originals.original import Call
 from verify.custom.probing.inputs import open_axes, vocabularies_of
 from verify.runners.pytorch import REFUSALS
 
+# Taps that are named in a line.
+MOST = 5
+
 
 def list_unseen(pair: Pair, calls: Sequence[Call], places: Mapping[str, Place]) -> Iterator[str]:
     """A line for each kind of thing that the pair's inputs cannot show."""
@@ -26,11 +29,7 @@ def list_unseen(pair: Pair, calls: Sequence[Call], places: Mapping[str, Place]) 
         tap = named.get(place, f"the port's {place}")
         known[tap] = tuple(dict.fromkeys((*known.get(tap, ()), *bends)))
     if known:
-        told = ", ".join(
-            f"{' and '.join(f'{bend:g}' for bend in bends)} at {tap}"
-            for tap, bends in known.items()
-        )
-        yield f"how activations go on, since no value passes {told}"
+        yield f"how activations go on, since no value passes {_by_bends(known)}"
     sizes = original.sizes(pair.inputs)
     for name, array in pair.inputs.items():
         if open_axes(sizes, name, array):
@@ -41,6 +40,17 @@ def list_unseen(pair: Pair, calls: Sequence[Call], places: Mapping[str, Place]) 
             yield f"{rows - used} of the {rows} tokens that {name} may hold"
     for kind, layers in original.unused.items():
         yield f"{kind}, which training alone has: {', '.join(layers)}"
+
+
+def _by_bends(known: Mapping[str, Sequence[float]]) -> str:
+    """Which bends are not passed at which taps; of many taps the first."""
+    taps: dict[str, list[str]] = {}
+    for tap, bends in known.items():
+        taps.setdefault(" and ".join(f"{bend:g}" for bend in sorted(bends)), []).append(tap)
+    return "; ".join(
+        f"{bends} at {', '.join(at[:MOST])}" + f" and {len(at) - MOST} more" * (len(at) > MOST)
+        for bends, at in taps.items()
+    )
 
 
 def _unpassed_in_port(pair: Pair) -> dict[str, tuple[float, ...]]:

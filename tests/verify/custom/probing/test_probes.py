@@ -204,6 +204,17 @@ def test_a_functions_signature_leaves_sizes_open_too() -> None:
         assert (report.passed, "probes: 2×18×23×3" in report.further) == (right, True)
 
 
+@pytest.mark.parametrize("threshold", [20, 10])
+def test_a_softplus_that_float32_cannot_tell_from_the_exact_one_is_right(threshold: int) -> None:
+    def build() -> keras.Model:
+        x = layers.Input((6,))
+        return keras.Model(x, layers.Activation("softplus", name="act")(x))
+
+    port = nn.Sequential(nn.Softplus(threshold=threshold))
+    spec = port_spec("softplus", KerasModel(build, seed=0), port, 4 * probe_input((2, 6)))
+    assert verify.verify(spec, "probes").passed == (threshold == 20)
+
+
 def test_what_is_drawn_keeps_types_and_leaves_masks_alone() -> None:
     inputs = {"x": IMAGES, "mask": np.ones((2, 17), np.float32), "tokens": TOKENS}
     sizes = {"x": (None, None, None, 3), "mask": (None, None), "tokens": (None, 6)}

@@ -180,7 +180,7 @@ class KerasModel:
             take_statistics_over(layer)
 
     def _made(self, precision: str) -> Any:
-        self._keras.backend.clear_session()  # so that layers get the same names in every build
+        self._keras.backend.clear_session(False)  # layers get the same names in every build
         try:
             with _set_to(precision):
                 model = self._build()
