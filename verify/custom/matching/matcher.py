@@ -40,10 +40,12 @@ from verify.custom.matching.in_parts import are_inside, first_part
 from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named
 from verify.custom.matching.weightless import reading_the_same, share
 from verify.custom.matching.weights import (
+    LOOSE,
     Row,
     load,
     matches,
     own_state,
+    possible_layouts,
     possible_rows,
     state_of,
     tied,
@@ -216,6 +218,10 @@ class Matcher:
         }
         for found in pair(empty, {name: self._variables[name] for name in left}):
             row = found.row
+            # A square kernel of a module that torch has lies as that module's do.
+            shape = self._variables[row.variable].shape
+            layout = next(possible_layouts(self._module, row.key, shape, LOOSE), row.layout)
+            row = replace(row, layout=layout)
             rows.append(row)
             self._single.append(row)
             load(self._module, [row], self._variables)

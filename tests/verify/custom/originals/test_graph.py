@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -155,10 +156,24 @@ def test_variables_of_one_name_are_told_apart() -> None:
 
 
 def test_constants_are_taken_for_what_was_written() -> None:
-    for written in (1e-3, 1.001e-5, 0.1, 6.0, -0.7, 1 / 3, 1 / 255, 0.0, 1e-12, 123456.0, 2**0.5):
+    for written in (
+        1e-3,
+        1.001e-5,
+        0.1,
+        6.0,
+        -0.7,
+        1 / 3,
+        1 / 255,
+        0.0,
+        1e-12,
+        123456.0,
+        2**0.5,
+        1 / 3**0.5,
+        -(48**0.5),
+    ):
         assert as_written(np.float32(written)) == written
         assert is_exact(np.float32(written))
-    assert not is_exact(np.float32(np.sqrt(3)))
+    assert not is_exact(np.float32(np.e))
 
 
 def test_what_cannot_be_frozen_is_refused(tmp_path: Path) -> None:
@@ -173,3 +188,66 @@ def test_what_cannot_be_frozen_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="there are a, b"):
         tf_function(two, output="c")
+
+
+class Attention(nn.Module):
+    """As Keras', its kernels split by head; scores are divided by the root of three."""
+
+    def __init__(self, root: float = 3**0.5) -> None:
+        super().__init__()
+        names = ("query", "key", "value", "attention_output")
+        for name in names:
+            self.add_module(name, nn.Linear(6, 6))
+        self.root = root
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (
+            self.get_submodule(name)(x).unflatten(-1, (2, 3)).transpose(1, 2)
+            for name in ("query", "key", "value")
+        )
+        shares = (query @ key.transpose(-1, -2) / self.root).softmax(-1)
+        return self.get_submodule("attention_output")((shares @ value).transpose(1, 2).flatten(2))
+
+
+class Twice(nn.Module):
+    def __init__(self, times: int = 2) -> None:
+        super().__init__()
+        self.shared, self.times = nn.Linear(6, 6), times
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.times):
+            x = torch.tanh(self.shared(x))
+        return x
+
+
+def attention(x: Any) -> Any:
+    return keras.layers.MultiHeadAttention(2, 3, name="att")(x, x)
+
+
+def twice(x: Any) -> Any:
+    shared = keras.layers.Dense(6, activation="tanh", name="shared")
+    return shared(shared(x))
+
+
+@pytest.mark.parametrize(
+    ("layer", "port", "other", "wrong"),
+    [
+        (attention, Attention, 6**0.5, "att/attention_output"),
+        (twice, Twice, 3, "output"),
+    ],
+)
+def test_exported_layers_of_several_operations(
+    layer: Callable[[Any], Any],
+    port: Callable[..., nn.Module],
+    other: float,
+    wrong: str,
+    tmp_path: Path,
+) -> None:
+    x = keras.Input((5, 6))
+    keras.Model(x, layer(x)).export(tmp_path, verbose=False)
+    original = saved_model(tmp_path, seed=0)
+    inputs = probe_input((2, 5, 6))
+    report = verify.compare_layers(port_spec("graph", original, port(), inputs))
+    assert report.passed, report.first_failure
+    failed = verify.compare_layers(port_spec("graph", original, port(other), inputs))
+    assert failed.first_failure == wrong

@@ -1,6 +1,7 @@
 """The number that an author wrote where a graph has it rounded to float32."""
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 DIGITS = 6
 LARGEST_DENOMINATOR = 1000
 # Of GELU.
-ROOTS = (math.sqrt(2), math.sqrt(0.5), math.sqrt(2 / math.pi))
+ROOT = math.sqrt(2 / math.pi)
+# Attention divides by the root of a size.
+LARGEST_SIZE = 65536
 # An array of more numbers was computed or learned; nobody wrote it.
 MOST_WRITTEN = 1000
 
@@ -29,8 +32,15 @@ def as_written(value: np.float32) -> float:
     if _digits(value) <= DIGITS or not np.isfinite(value):
         return decimal
     near = Fraction(float(value)).limit_denominator(LARGEST_DENOMINATOR)
-    candidates = (near.numerator / near.denominator, *ROOTS)
+    candidates = (near.numerator / near.denominator, ROOT, *_roots(float(value)))
     return next((number for number in candidates if np.float32(number) == value), decimal)
+
+
+def _roots(value: float) -> Iterator[float]:
+    """The root of the nearest size, and one through it."""
+    if value != 0 and 1 / LARGEST_SIZE <= value * value <= LARGEST_SIZE:
+        yield math.copysign(math.sqrt(round(value * value)), value)
+        yield math.copysign(1 / math.sqrt(round(1 / (value * value)) or 1), value)
 
 
 def is_exact(value: np.float32) -> bool:

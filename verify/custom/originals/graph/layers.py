@@ -87,6 +87,8 @@ class _Finder:
         own = self._variables(n for n in self._pieces.reads[name] if n not in self._fed)
         data = [t for t in piece.reads.values() if self._pieces.name_of(t) in self._fed]
         before = [self._made_by.get(self._pieces.through(tensor)) for tensor in data]
+        if own and before and not piece.is_whole:
+            before[0] = self._layer_behind(data[0]) or before[0]
         loop = next((layer for layer in before if layer is not None and layer.is_loop), None)
         scope = _common_scope(own) if piece.is_whole else _scope(next(iter(own), ""))
         if loop is not None and first.type in OF_LISTS:
@@ -116,9 +118,14 @@ class _Finder:
             layer.name, layer.reads = _common_scope(layer.inside) or layer.name, found[0].reads
 
     def _loop_behind(self, tensor: Any) -> GraphLayer | None:
+        layer = self._layer_behind(tensor)
+        return layer if layer is not None and layer.is_loop else None
+
+    def _layer_behind(self, tensor: Any) -> GraphLayer | None:
+        """The nearest with weights, behind what moves numbers alone."""
         while True:
             layer = self._made_by.get(self._pieces.name_of(tensor))
-            if layer is not None and layer.is_loop:
+            if layer is not None and (layer.variables or layer.is_loop):
                 return layer
             if tensor.op.type not in REARRANGES:
                 return None
@@ -131,8 +138,8 @@ def _goes_on(layer: GraphLayer, scope: str, piece: Piece, own: Iterable[str]) ->
     It does if its variables have the layer's scope; of variables without one, what is added
     belongs to what it is added to.
     """
-    if not scope or piece.is_whole or layer.is_loop:
-        return False
+    if not scope or piece.is_whole or layer.is_loop or {*own} & {*layer.variables}:
+        return False  # what uses the same variables again is another use
     adds = piece.operations[0].type in ADDS and len(layer.variables) == 1
     return layer.name == scope or (adds and not any("/" in v for v in (*own, *layer.variables)))
 
