@@ -5,6 +5,7 @@ what the original does. What had to be changed is what was wrong.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -55,6 +56,10 @@ def repairs(
             "flattens channels first where the original flattens them last",
             behaves(lambda module, right, x: right(x.movedim(1, -1).contiguous())),
         )
+    if isinstance(module, nn.Embedding):
+        for name, offset in (("smaller", 1), ("larger", -1)):
+            plant = behaves(partial(_offset, offset))
+            yield Repair(f"indices are by one {name} than they should be", plant)
     if isinstance(module, nn.RNNBase | nn.RNNCellBase):
         yield from recurrent_repairs(module)
     if isinstance(module, nn.MultiheadAttention):
@@ -80,6 +85,10 @@ def _own_forward(module: nn.Module) -> Iterator[Repair]:
         return base.forward(module, *args, **kwargs)
 
     yield Repair(f"computes something besides what {base.__name__} does", behaves(plain))
+
+
+def _offset(by: int, module: nn.Embedding, right: Callable[..., Tensor], indices: Tensor) -> Tensor:
+    return right((indices + by).clamp(0, module.num_embeddings - 1))
 
 
 def _statistics(module: nn.Module) -> Iterator[Repair]:

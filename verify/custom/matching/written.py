@@ -55,9 +55,12 @@ def computes(
 
 
 def is_step(call: Call, arguments: tuple[Any, Any]) -> bool:
-    """Does a module read one step of what a recurrent layer reads?"""
+    """Does a module read one step of what a layer reads that works step by step?"""
     tensors = [x for x in (*arguments[0], *arguments[1].values()) if isinstance(x, Tensor)]
-    return bool(call.steps and tensors) and tensors[0].ndim == call.value.ndim - 1
+    if not call.steps or not tensors:
+        return False
+    first, samples = tensors[0], call.value.shape[0]
+    return first.ndim == call.value.ndim - 1 and first.shape[0] == samples
 
 
 def _unwatched(module: nn.Module) -> nn.Module:

@@ -9,6 +9,11 @@ import numpy as np
 
 from verify.custom.originals.keras.precision import THEIRS
 from verify.custom.originals.keras.recurrent import is_loop, is_recurrent, run_whole, with_ends
+from verify.custom.originals.keras.time_distributed import (
+    Folded,
+    distributed_alone,
+    is_distributed,
+)
 from verify.custom.originals.original import RETURNED
 
 # Is told of a layer at work: its tap, the layer, what it read and what it computed. What it
@@ -120,6 +125,8 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
             read = [(layer, (*args, *kwargs.values()))]
             if is_recurrent(layer):
                 return recurrent(tap, layer, call, args, kwargs)
+            if is_distributed(layer) and kwargs.get("mask") is None:
+                return distributed(tap, layer, args, kwargs)
 
             def activate(x: Any) -> Any:
                 x = _instead(see(f"{tap}/linear", layer, args, x), x)
@@ -148,9 +155,32 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
             return (*value, *states)
         return (value, *states) if states else value
 
+    def distributed(tap: str, layer: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        folded, inner = Folded(layer, args[0]), layer.layer
+        own = inner if id(inner) in alone else layer
+        activation: Any = _fused_activation(inner) if own is inner else None
+        read: list[tuple[Any, Any]] = [(own, args)]
+
+        def activate(x: Any) -> Any:
+            x = folded.unfold(x)
+            x = _instead(see(f"{tap}/linear", own, args, x), x)
+            read[0] = activation, (x,)
+            return activation(folded.fold(x))
+
+        if activation is not None:
+            object.__setattr__(inner, "activation", activate)
+        try:
+            value = folded.run(args[0], kwargs)
+        finally:
+            if activation is not None:
+                object.__setattr__(inner, "activation", activation)
+        return _instead(see(tap, *read[0], value), value)
+
+    alone = distributed_alone(layers)
     restore = [(layer, _fused_activation(layer)) for layer in layers.values()]
     for name, layer in layers.items():
-        replace(layer, "call", watched(name, layer))
+        if id(layer) not in alone:
+            replace(layer, "call", watched(name, layer))
     try:
         yield
     finally:

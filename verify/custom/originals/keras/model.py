@@ -29,6 +29,7 @@ from verify.custom.originals.keras.precision import put_into
 from verify.custom.originals.keras.rebuild import load_file, rebuild
 from verify.custom.originals.keras.recurrent import is_recurrent, stateful_layers
 from verify.custom.originals.keras.run import input_shapes, run
+from verify.custom.originals.keras.time_distributed import distributed_alone
 from verify.custom.originals.keras.training import KerasTrainer
 from verify.custom.originals.keras.unused import unused_in_inference
 from verify.custom.originals.keras.whole_constants import take_statistics_over
@@ -100,6 +101,7 @@ class KerasModel:
         by_path = names_by_layer(self._holders(model))
         names = {id(layer): by_path[path] for path, layer in layers.items()}
         inside = {id(layer): tuple(_inside(path, by_path)) for path, layer in layers.items()}
+        alone = distributed_alone(layers)
         calls: list[Call] = []
         new, noted = list[str](), dict[str, list[str]]()
 
@@ -114,7 +116,7 @@ class KerasModel:
                 read = tuple(Fingerprint.of(to_numpy(tensor)) for tensor in flat(reads))
                 own, parts = names.get(id(layer), ()), inside.get(id(layer), ())
                 bends = _unpassed(layer, reads)
-                calls.append(Call(tap, own, read, array, parts, bends, _steps(layer, reads)))
+                calls.append(Call(tap, own, read, array, parts, bends, _steps(layer, alone, reads)))
 
         with watch(_by_tap(layers, inputs), see):
             outputs = run(model, inputs, note=new.append)
@@ -296,9 +298,9 @@ def _inside(container: str, names: Mapping[str, Sequence[str]]) -> Iterator[str]
             yield from own
 
 
-def _steps(layer: Any, reads: tuple[Any, ...]) -> tuple[Fingerprint, ...]:
-    """What a recurrent layer reads, `[n, t, …]`, step by step."""
-    if not is_recurrent(layer) or not reads:
+def _steps(layer: Any, alone: AbstractSet[int], reads: tuple[Any, ...]) -> tuple[Fingerprint, ...]:
+    """What a recurrent layer reads, or one applied to every step, `[n, t, …]`, step by step."""
+    if not reads or not (is_recurrent(layer) or id(layer) in alone):
         return ()
     read = to_numpy(reads[0])
     return tuple(Fingerprint.of(read[:, step]) for step in range(read.shape[1]))
