@@ -138,7 +138,8 @@ def _exchanged(
     first: int, second: int, back: bool, _: nn.Module, right: Callable[..., Tensor], x: Tensor
 ) -> Tensor:
     y = right(x.transpose(first, second))
-    return y.transpose(first, second) if back and y.ndim > second else y
+    goes_back = back and isinstance(y, Tensor) and y.ndim > second
+    return y.transpose(first, second) if goes_back else y
 
 
 def merging_repairs(module: nn.Module, tensors: tuple[Tensor, ...]) -> Iterator[Repair]:
