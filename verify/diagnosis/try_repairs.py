@@ -14,6 +14,7 @@ from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.repairs import repairs
 from verify.diagnosis.repairs_attention import attention_around
 from verify.diagnosis.repairs_fitted import fitted_repairs
+from verify.diagnosis.repairs_heads import heads_around
 from verify.diagnosis.repairs_inside import repairs_inside
 from verify.diagnosis.repairs_recurrent import masking
 from verify.runners.pytorch import REFUSALS
@@ -79,6 +80,7 @@ def _share(view: LayerView, before: np.ndarray | None, *some: Repair) -> float:
 def _around(view: LayerView) -> Iterator[Repair]:
     try:
         yield from attention_around(view)
+        yield from heads_around(view)
     except InputError:  # the port does not get there
         return
 

@@ -21,15 +21,27 @@ class Attention(nn.Module):
     """Three heads of four features; `kernel`: torch's function for all of it."""
 
     def __init__(
-        self, *, causal: bool = False, scale: float = 0.5, axis: int = -1, kernel: bool = False
+        self,
+        *,
+        causal: bool = False,
+        scale: float = 0.5,
+        axis: int = -1,
+        kernel: bool = False,
+        size: int = 4,
+        wrong: str = "",
     ) -> None:
         super().__init__()
         self.causal, self.scale, self.axis, self.kernel = causal, scale, axis, kernel
+        self.size, self.wrong = size, wrong
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Of `[n, l, (h k)]`."""
-        q, k, v = (x.unflatten(-1, (-1, 4)).transpose(1, 2) for x in (query, key, value))
-        k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+        q, k, v = (self.split(x) for x in (query, key, value))
+        times = q.shape[1] // k.shape[1]
+        if self.wrong == "repeated":
+            k, v = (x.repeat(1, times, 1, 1) for x in (k, v))
+        else:
+            k, v = (x.repeat_interleave(times, 1) for x in (k, v))
         if self.kernel:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal, scale=self.scale)
         else:
@@ -37,15 +49,25 @@ class Attention(nn.Module):
             if self.causal:
                 ahead = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
                 scores = scores.masked_fill(ahead, -torch.inf)
-            y = scores.softmax(self.axis) @ v
+            shares = scores.softmax(self.axis)
+            y = (shares.mT if self.wrong == "transposed" else shares) @ v
+        if self.wrong == "merged":
+            return y.reshape(len(y), y.shape[2], -1)
         return y.transpose(1, 2).flatten(2)
+
+    def split(self, x: Tensor) -> Tensor:
+        """Into `[n, h, l, k]`."""
+        if self.wrong == "split":
+            return x.unflatten(-1, (self.size, -1)).movedim(-1, 1)
+        return x.unflatten(-1, (-1, self.size)).transpose(1, 2)
 
 
 class Separate(Attention):
-    def __init__(self, groups: int = 3, **how: object) -> None:
+    def __init__(self, width: int = 12, **how: object) -> None:
         super().__init__(**how)  # type: ignore[arg-type]
         self.q_proj, self.out_proj = nn.Linear(12, 12), nn.Linear(12, 12)
-        self.k_proj, self.v_proj = nn.Linear(12, 4 * groups), nn.Linear(12, 4 * groups)
+        self.k_proj = nn.Linear(12, width)
+        self.v_proj = nn.Linear(12, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.out_proj(self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x)))
@@ -124,6 +146,12 @@ PAIRS = {
                 lambda: Net(Separate(scale=12**-0.5)), LAST, "1/√3 of what it should be"
             ),
             "softmax axis": Wrong(lambda: Net(Separate(axis=-2)), LAST, "another axis"),
+            "heads of two": Wrong(lambda: Net(Separate(size=2)), LAST, "6 heads instead of 3"),
+            "split": Wrong(lambda: Net(Separate(wrong="split")), LAST, "heads are split last"),
+            "merged": Wrong(lambda: Net(Separate(wrong="merged")), LAST, "heads are merged before"),
+            "transposed": Wrong(
+                lambda: Net(Separate(wrong="transposed")), LAST, "attention is transposed"
+            ),
             "no scale, fused": Wrong(
                 lambda: Net(Fused(scale=1.0)), ("attention",), "the scale 1/√4"
             ),
@@ -160,8 +188,21 @@ PAIRS = {
     "grouped": NetPair(
         keras_net(lambda x: layers.GroupQueryAttention(4, 3, 1, name="attention")(x, x), (5, 12)),
         TOKENS,
-        {"separate": lambda: Net(Separate(groups=1))},
-        {"no scale": Wrong(lambda: Net(Separate(groups=1, scale=1.0)), LAST, "the scale 1/√4")},
+        {"separate": lambda: Net(Separate(width=4))},
+        {"no scale": Wrong(lambda: Net(Separate(width=4, scale=1.0)), LAST, "the scale 1/√4")},
+        ("attention",),
+    ),
+    "in groups": NetPair(
+        keras_net(lambda x: layers.GroupQueryAttention(3, 4, 2, name="attention")(x, x), (5, 12)),
+        TOKENS,
+        {"separate": lambda: Net(Separate(6, size=3, scale=3**-0.5))},
+        {
+            "repeated": Wrong(
+                lambda: Net(Separate(6, size=3, scale=3**-0.5, wrong="repeated")),
+                LAST,
+                "repeated in turn",
+            )
+        },
         ("attention",),
     ),
 }
