@@ -25,6 +25,7 @@ from verify.custom.originals.keras.layers import (
     variables_of,
     watch,
 )
+from verify.custom.originals.keras.levelled import levelled
 from verify.custom.originals.keras.precision import put_into
 from verify.custom.originals.keras.rebuild import load_file, rebuild
 from verify.custom.originals.keras.recurrent import is_recurrent, stateful_layers
@@ -93,6 +94,7 @@ class KerasModel:
             self.variables = probe_weights(
                 self.variables, seed, _depthwise_kernels(layers), self.trainable
             )
+            self.variables = levelled(model, self._layers(model), found, self.variables)
 
     def calls(self, inputs: Mapping[str, np.ndarray]) -> list[Call]:
         """See `AnyOriginal`."""
