@@ -66,12 +66,18 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
         seen = next(step.seen for step in walked if step.stage is stage)
     with closing(spec.original("float64")) as original:
         expected = original.run_layer(tap, seen)
+    if expected.dtype.kind != "f":  # such as a mask
+        expected = expected.astype(np.float64)
     runner = spec.port("float64")
     if not isinstance(runner, ModuleRunner):
         raise InputError(f"{spec.name} is not run module by module")
     module, arguments = runner.module(tap), _arguments(runner, tap, stage, seen)
     view = LayerView(
-        tap, module, *arguments, expected, lambda output: runner.to_original(tap, output)
+        tap,
+        module,
+        *arguments,
+        expected,
+        lambda output: np.asarray(runner.to_original(tap, output), np.float64),
     )
     if not isinstance(runner, StepwiseRunner):
         return view

@@ -86,8 +86,11 @@ def _around(view: LayerView) -> Iterator[Repair]:
 
 
 def _output(view: LayerView, whole: bool = False) -> np.ndarray | None:
-    """None where the layer refuses what it is fed; `whole`: of the port run as a whole."""
+    """None where the layer refuses what it is fed, or a repair what it returns.
+
+    `whole`: of the port run as a whole.
+    """
     try:
         return view.again() if whole and view.again is not None else view.output()
-    except (*REFUSALS, TypeError, AttributeError, InputError):
+    except (*REFUSALS, TypeError, AttributeError, KeyError, InputError):
         return None

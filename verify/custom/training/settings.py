@@ -9,7 +9,7 @@ from verify.specs.training_spec import PENALTY
 
 NO_PENALTY = (
     "the original's layers add {:.6g} to the loss, and the port's penalty is not said: give "
-    "penalty=lambda port: … (zero, if it shall have none)"
+    "penalty=lambda port: …"
 )
 
 

@@ -34,7 +34,7 @@ from verify.specs.training_spec import (
 )
 
 # What the port adds to the loss.
-Penalty = Callable[[nn.Module], Tensor]
+Penalty = Callable[[nn.Module], Tensor | float]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class ModuleTrainer:
             if self._sides.learns_statistics:  # else there is nothing on the other side
                 values |= drawn.values | self._trained()
             if self._sides.penalty is not None:
-                penalty = self._sides.penalty(self.module)
+                penalty = torch.as_tensor(self._sides.penalty(self.module), dtype=self._dtype)
                 loss = loss + penalty
                 values[PENALTY] = penalty.detach().numpy()
             values[LOSS] = loss.detach().numpy()

@@ -145,7 +145,7 @@ def test_every_output_is_a_tap(case: str) -> None:
     given = {"forward": forward} if forward else {}
     given |= {"port_only": ["boxes*"]} if theirs is alone else {}
     spec = port_spec(case, original(theirs), Heads(its), LEFT, **given)
-    report = verify.compare_layers(spec)
+    report = verify.verify(spec)
     outputs = [tap for tap in report.taps if tap.name.startswith("output")]
     assert [tap.name for tap in outputs] == taps
     assert [tap.name for tap in outputs if not tap.passed] == failing
@@ -313,6 +313,24 @@ def test_masks_go_in_and_out(right: bool) -> None:
     spec = port_spec("masked", KerasModel(masked, seed=0), Masked(right), inputs)
     report = verify.compare_layers(spec)
     assert report.first_failure == (None if right else "output/1")
+
+
+def test_a_port_may_compute_again_what_the_original_returns_twice() -> None:
+    def build() -> keras.Model:
+        row = layers.Input((4,))
+        last = layers.Dense(2, name="last")(row)
+        return keras.Model(row, [last, row, last])
+
+    class Again(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            return self.last(x), x, self.last(x)
+
+    report = verify.verify(port_spec("again", KerasModel(build, seed=0), Again(), LEFT))
+    assert report.passed, report.first_failure
 
 
 def test_a_layer_may_be_called_output() -> None:
