@@ -138,8 +138,8 @@ def _goes_on(layer: GraphLayer, scope: str, piece: Piece, own: Iterable[str]) ->
     It does if its variables have the layer's scope; of variables without one, what is added
     belongs to what it is added to.
     """
-    if not scope or piece.is_whole or layer.is_loop or {*own} & {*layer.variables}:
-        return False  # what uses the same variables again is another use
+    if not scope or piece.is_whole or layer.is_loop or {*own} <= {*layer.variables}:
+        return False  # what has no new variable is another use
     adds = piece.operations[0].type in ADDS and len(layer.variables) == 1
     return layer.name == scope or (adds and not any("/" in v for v in (*own, *layer.variables)))
 
