@@ -65,9 +65,11 @@ def public_layers() -> dict[str, tuple[str, ...]]:
     for name, value in vars(layers).items():
         if inspect.isclass(value):
             names.setdefault(value, []).append(name)
-    return {
-        kind.__name__: tuple(n for n in its if n != kind.__name__) for kind, its in names.items()
-    }
+    found = {}
+    for kind, its in names.items():
+        first = kind.__name__ if kind.__name__ in its else its[0]
+        found[first] = tuple(name for name in its if name != first)
+    return found
 
 
 def tried() -> dict[str, list[Pair]]:
