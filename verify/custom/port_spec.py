@@ -37,6 +37,7 @@ from verify.custom.module.compiled import (
     prepared,
     refuse_fixed_precision,
 )
+from verify.custom.module.constants import notes_on_constants, write_out_constants
 from verify.custom.module.torch_module import Forward, ModulePort, forward
 from verify.custom.originals.original import AnyOriginal, Call, outputs_of
 from verify.custom.probing.judges import Matched, explain_probe, judges_of
@@ -115,6 +116,7 @@ def port_spec(
     table, converted = _split(weights)
     refuse_module(port, may_be_float64=converted is not None)
     module = prepared(port)
+    write_out_constants(module)
     if converted is not None:
         if loaded:
             raise InputError("loaded: the weights of your function would replace what is loaded")
@@ -187,6 +189,7 @@ def port_spec(
             notes=[
                 *original.notes,
                 *infinite,
+                *notes_on_constants(module),
                 *notes_on_casts(copy.deepcopy(module).double(), pair.run),
             ],
         ),

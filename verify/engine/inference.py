@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from verify.engine.rounded_constants import look_at_constants
 from verify.engine.second_look import alone_again, second_look
 from verify.numerics.compare import Difference, difference
 from verify.numerics.verdicts import Verdict
@@ -48,7 +49,7 @@ def compare_layers(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
                 taps.append(tap)
                 if watch is not None:
                     watch(tap)
-    taps = second_look(spec, taps)
+    taps = second_look(spec, look_at_constants(spec, taps))
     seconds = round(time.monotonic() - start, 1)
     return Report(spec.name, taps, replace(spec.about, seconds=seconds))
 

@@ -82,7 +82,10 @@ def judged_again(
             max(run.maximum for run in runs), max(run.rms for run in runs), runs[0].scale
         ),
         runs=len(runs),
-        explained=SAME_PRECISION_FACTOR * max((run.relative for run in moved64), default=0.0),
+        explained=max(
+            verdict.explained,
+            SAME_PRECISION_FACTOR * max((run.relative for run in moved64), default=0.0),
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """Comparing training steps: both sides, both precisions, everything that a step computes."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ from verify.engine.second_look import RUNS, Moved
 from verify.numerics.compare import Difference, difference
 from verify.numerics.verdicts import SAME_PRECISION_FACTOR
 from verify.reports.training_report import StepErrors, TrainingReport, ValueReport, bound_of
-from verify.specs.spec import Arrays
+from verify.specs.spec import Arrays, RoundedConstants
 from verify.specs.training_spec import TrainingSpec, gradient_of
 
 # Is told how many of how many runs are done, and which comes next.
@@ -93,24 +94,35 @@ def unit_of(spec: TrainingSpec, name: str, scale: float, largest: float) -> floa
 
 
 def _explained(
-    spec: TrainingSpec, names: Collection[str], truths: list[Arrays], largest: list[float]
+    spec: TrainingSpec, names: AbstractSet[str], truths: list[Arrays], largest: list[float]
 ) -> dict[str, float]:
-    """What the original's own rounding explains of a difference in float64, in units.
+    """What rounding explains of a difference in float64, in units.
 
     The original runs again, each time from clips moved by one rounding, as in
     `verify.engine.second_look`: a batch norm over few elements magnifies rounding beyond any
-    fixed bound.
+    fixed bound. And so does the port, with constants moved that it knows to float32 only, as in
+    `verify.engine.rounded_constants`.
     """
     moved = dict.fromkeys(names, 0.0)
+
+    def note(values: Arrays, still: Arrays, place: int) -> None:
+        for name in names & values.keys() & still.keys():
+            error = difference(values[name], still[name])
+            unit = unit_of(spec, name, error.scale, largest[place])
+            moved[name] = max(moved[name], error.maximum / unit if unit > 0 else 0.0)
+
     with closing(spec.original("float64")) as runner:
         for run in range(RUNS):
             place = run % len(spec.batches)
             move = partial(Moved, precision="float64", seed=run, zeros=True)
-            values = runner.run(spec.batches[place].moved(move))
-            for name in names:
-                error = difference(values[name], truths[place][name])
-                unit = unit_of(spec, name, error.scale, largest[place])
-                moved[name] = max(moved[name], error.maximum / unit if unit > 0 else 0.0)
+            note(runner.run(spec.batches[place].moved(move)), truths[place], place)
+    with closing(spec.port("float64")) as port:
+        if isinstance(port, RoundedConstants) and port.has_rounded_constants:
+            before = [port.run(batch) for batch in spec.batches]
+            for run in range(RUNS):
+                port.move_constants(run)
+                place = run % len(spec.batches)
+                note(port.run(spec.batches[place]), before[place], place)
     return {name: SAME_PRECISION_FACTOR * share for name, share in moved.items()}
 
 

@@ -96,6 +96,20 @@ class StepwiseRunner(ModuleRunner, Protocol):
         ...
 
 
+@runtime_checkable
+class RoundedConstants(Protocol):
+    """A side that may hold constants of which float32's digits are all that is known."""
+
+    @property
+    def has_rounded_constants(self) -> bool:
+        """Does it?"""
+        ...
+
+    def move_constants(self, seed: int) -> None:
+        """Move each from where it was, by as much as float32 may have rounded it."""
+        ...
+
+
 @dataclass(frozen=True)
 class PortSpec:
     """A port and its original.

@@ -48,11 +48,14 @@ class Fingerprint:
         return abs(self.order - other.order) > CLOSE * self.scales[0]
 
 
-def agree(found: np.ndarray, truth: np.ndarray) -> bool:
-    """Are they equal up to rounding, element by element? Whole numbers have none."""
+def agree(found: np.ndarray, truth: np.ndarray, within: float = CLOSE) -> bool:
+    """Are they equal up to rounding, element by element? Whole numbers have none.
+
+    `within` is a share of the truth's largest magnitude.
+    """
     if found.shape != truth.shape:
         return False
     if truth.dtype.kind != "f":
         return np.array_equal(found, truth)
     scale = np.abs(truth).max(initial=0.0)
-    return bool(np.abs(found - truth).max(initial=0.0) <= CLOSE * scale)
+    return bool(np.abs(found - truth).max(initial=0.0) <= within * scale)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from verify.custom.layouts.fingerprint import agree
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.outputs import outputs_agree
+from verify.custom.module.constants import closeness
 from verify.custom.module.outputs import first_tensor
 from verify.custom.module.torch_module import path_of, steps_of, to_original, watch
 from verify.custom.originals.original import outputs_of
@@ -42,7 +43,7 @@ def confirm(
     taps.pop("", None)  # the outputs
     reasons = dict.fromkeys(taps.values(), "its module does not work")
 
-    steps = steps_of(places)
+    steps, within = steps_of(places), closeness(module)
 
     def see(place: str, _: nn.Module, output: Any) -> None:
         tensor = first_tensor(output)
@@ -51,7 +52,7 @@ def confirm(
             place, tensor = step.place, step.sequence
         tap = taps.get(place)
         if tap is not None and tensor is not None:
-            why = _why_not(place, to_original(tensor, places[tap].layout), truths[tap])
+            why = _why_not(place, to_original(tensor, places[tap].layout), truths[tap], within)
             reasons.pop(tap)
             reasons.update({tap: why} if why else {})
 
@@ -60,7 +61,7 @@ def confirm(
             returned = run(module)
     except Exception:  # of the port's own code, on other inputs than it was matched on
         return correspondence
-    if not outputs_agree(places, outputs_of(correspondence.calls), returned):
+    if not outputs_agree(places, outputs_of(correspondence.calls), returned, within):
         return correspondence
     if not reasons or not agrees_again():
         return correspondence
@@ -90,9 +91,11 @@ def _other_tokens(array: np.ndarray) -> np.ndarray:
     return others
 
 
-def _why_not(place: str, value: np.ndarray, truth: np.ndarray) -> str:
+def _why_not(place: str, value: np.ndarray, truth: np.ndarray, within: float) -> str:
     """Empty, if it is what the original's layer computes."""
     if value.shape != truth.shape:
         there, here = ("×".join(map(str, array.shape)) for array in (value, truth))
         return f"{place} computes {there}, the original {here}"
-    return "" if agree(value, truth) else f"{place} computes other numbers, yet the outputs agree"
+    if agree(value, truth, within):
+        return ""
+    return f"{place} computes other numbers, yet the outputs agree"

@@ -38,12 +38,18 @@ def pair_outputs(truths: Mapping[str, Call], returned: Mapping[str, Tensor]) -> 
 
 
 def outputs_agree(
-    places: Mapping[str, Place], truths: Mapping[str, Call], returned: Mapping[str, Tensor]
+    places: Mapping[str, Place],
+    truths: Mapping[str, Call],
+    returned: Mapping[str, Tensor],
+    within: float,
 ) -> bool:
-    """Is all that the port returns what the original does, up to rounding?"""
+    """Is all that the port returns what the original does, up to rounding?
+
+    `within` is `closeness(port)`.
+    """
     return all(
         places[tap].output in returned
-        and agree(to_original(returned[places[tap].output], places[tap].layout), call.value)
+        and agree(to_original(returned[places[tap].output], places[tap].layout), call.value, within)
         for tap, call in truths.items()
     )
 

@@ -12,6 +12,7 @@ from verify.custom.layouts.layout import Layout
 from verify.custom.matching.confirm import confirm, larger
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.outputs import outputs_agree
+from verify.custom.module.constants import closeness
 from verify.custom.module.outputs import named_tensors
 from verify.custom.module.torch_module import Forward
 from verify.custom.originals.original import AnyOriginal, outputs_of
@@ -53,7 +54,7 @@ class Pair:
             with torch.no_grad():
                 returned = other.run(copy.deepcopy(self.module).double())
             truths = outputs_of(self.original.calls(other.inputs))
-            return outputs_agree(correspondence.places, truths, returned)
+            return outputs_agree(correspondence.places, truths, returned, closeness(self.module))
 
         module = copy.deepcopy(self.module).double()
         said = [tap for tap in self.said if tap in correspondence.places]

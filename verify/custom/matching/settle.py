@@ -13,6 +13,7 @@ from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.found import GIVEN, Found
 from verify.custom.matching.outputs import outputs_agree
 from verify.custom.matching.weights import LOOSE, Row, load, possible_layouts
+from verify.custom.module.constants import closeness
 from verify.custom.originals.original import is_output, outputs_of
 from verify.runners.pytorch import REFUSALS
 
@@ -49,12 +50,13 @@ def settle(
         run: runs the port on the inputs that the original ran on.
     """
     truths, places = outputs_of(correspondence.calls), correspondence.places
+    within = closeness(module)
 
     def agrees(found: Found) -> bool:
         load(module, found.rows, variables)
         try:
             with torch.no_grad():
-                return outputs_agree(places, truths, run(module))
+                return outputs_agree(places, truths, run(module), within)
         except REFUSALS:
             return False
 

@@ -16,6 +16,7 @@ from port.errors import InputError
 from verify.custom.layouts.arguments import arranged
 from verify.custom.layouts.layout import Layout
 from verify.custom.module.compiled import was_recurrent
+from verify.custom.module.constants import MovedConstants
 from verify.custom.module.outputs import first_tensor, named_tensors, with_first
 from verify.custom.module.steps import Steps
 from verify.custom.originals.original import is_output
@@ -111,7 +112,17 @@ class ModulePortRunner:
     def __init__(self, port: ModulePort, precision: str) -> None:
         self._port, self._dtype = port, getattr(torch, precision)
         self._module = copy.deepcopy(port.module).to(self._dtype)
+        self._constants = MovedConstants(self._module)
         self._taps = {place.module: tap for tap, place in port.places.items()}
+
+    @property
+    def has_rounded_constants(self) -> bool:
+        """See `verify.specs.spec.RoundedConstants`."""
+        return bool(self._constants)
+
+    def move_constants(self, seed: int) -> None:
+        """See `verify.specs.spec.RoundedConstants`."""
+        self._constants.move(seed)
 
     def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray], see: See) -> None:
         """See `PortRunner`."""

@@ -13,6 +13,7 @@ from port.errors import InputError
 from verify.custom.layouts.layout import Layout
 from verify.custom.matching.weights import Row
 from verify.custom.module.compiled import duplicate
+from verify.custom.module.constants import MovedConstants
 from verify.custom.module.outputs import named_tensors
 from verify.custom.module.randomness import quiet
 from verify.custom.module.torch_module import Forward, Place, to_original
@@ -145,6 +146,16 @@ class ModuleTrainer:
             )
         module = duplicate(sides.module)
         self.module = (module.train() if sides.learns_statistics else module).to(self._dtype)
+        self._constants = MovedConstants(self.module)
+
+    @property
+    def has_rounded_constants(self) -> bool:
+        """See `verify.specs.spec.RoundedConstants`."""
+        return bool(self._constants)
+
+    def move_constants(self, seed: int) -> None:
+        """See `verify.specs.spec.RoundedConstants`."""
+        self._constants.move(seed)
 
     def run(self, batch: NetBatch) -> Arrays:
         """See `TrainingRunner`."""
