@@ -3,7 +3,7 @@
 A port may hold what its original computes anew in every precision, such as the frequencies of a
 rotary embedding, as a table in float32. In float64 both sides then differ by what that table was
 rounded by, and whatever the net makes of it. So the port runs again, each time with these constants
-moved by one rounding: what that changes is how much of a difference their rounding explains.
+moved by a few roundings: what that changes is how much of a difference their rounding explains.
 Elsewhere, and beyond that, float64 decides as ever.
 """
 

@@ -16,6 +16,8 @@ from verify.custom.originals.graph.constants import MOST_WRITTEN, array_as_writt
 
 # As near as a float64 copy comes with constants that float32 rounded.
 ROUNDED_CLOSE = 1e-6
+# A table that was computed in float32 is off by the roundings of a power, a quotient, a product.
+UNCERTAIN = 2 * torch.finfo(torch.float32).eps
 # Whoever writes more means infinity: masks do.
 LARGEST = 1e30
 ROUNDED = "known to float32 only, so float64 tells no more of it"
@@ -58,12 +60,11 @@ class MovedConstants:
         return bool(self._now)
 
     def move(self, seed: int) -> None:
-        """Move each number by at most half a unit in float32's last place, at random."""
+        """Move each number by a few units in float32's last place at most, at random."""
         draw = np.random.default_rng(seed)
         for name, value in self._now.items():
             share = torch.from_numpy(draw.uniform(-1, 1, tuple(value.shape)) * _unknown(value))
-            rounding = torch.finfo(torch.float32).eps / 2
-            value.copy_(self._before[name] * (1 + rounding * share))
+            value.copy_(self._before[name] * (1 + UNCERTAIN * share))
 
 
 def _constants(module: nn.Module) -> Iterator[tuple[nn.Module, str, Tensor]]:
