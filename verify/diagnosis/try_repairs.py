@@ -59,7 +59,7 @@ def _repairs(view: LayerView) -> list[Repair]:
     """Those that are known of such a module."""
     try:
         computed = view.computed()
-    except (*REFUSALS, TypeError):
+    except (*REFUSALS, TypeError, AssertionError):
         computed = None
     output = computed if isinstance(computed, Tensor) else None
     found = [*repairs(view.module, view.args, output), *repairs_inside(view)]
@@ -92,5 +92,12 @@ def _output(view: LayerView, whole: bool = False) -> np.ndarray | None:
     """
     try:
         return view.again() if whole and view.again is not None else view.output()
-    except (*REFUSALS, TypeError, AttributeError, KeyError, InputError):
+    except (
+        *REFUSALS,
+        TypeError,
+        AttributeError,
+        KeyError,
+        AssertionError,
+        InputError,
+    ):
         return None

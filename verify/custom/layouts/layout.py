@@ -29,6 +29,7 @@ ACTIVATIONS = (
     "n t h w c -> n t c h w",
     "n t h w c -> n t h w c",
     "n -> n",
+    "n t w c -> n t c w",
     "n t c -> (n t) c",
     "n t w c -> (n t) c w",
     "n t h w c -> (n t) c h w",
