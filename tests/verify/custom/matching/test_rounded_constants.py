@@ -1,6 +1,8 @@
 """Constants that a port holds in float32, which its original computes in every precision anew."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,20 +17,28 @@ SEQUENCES = probe_input((2, 7, 8))
 
 
 class Rotary(layers.Layer):
-    """Turns pairs of channels by an angle that grows with the position."""
+    """Turns pairs of channels by an angle that grows with the position.
+
+    `single`: it counts and takes powers in float32 whatever it is fed, as layers of keras-hub do.
+    """
+
+    def __init__(self, single: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.single = single
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        exponents = ops.arange(4, dtype=x.dtype) / 4
-        angles = ops.arange(7, dtype=x.dtype)[:, None] / 100.0**exponents
+        dtype = "float32" if self.single else x.dtype
+        base = ops.cast(100, dtype)
+        angles = ops.arange(7, dtype=dtype)[:, None] / base ** (ops.arange(4, dtype=dtype) / 4)
         a, b = ops.split(x, 2, -1)
-        cosine, sine = ops.cos(angles), ops.sin(angles)
+        cosine, sine = (ops.cast(turn(angles), x.dtype) for turn in (ops.cos, ops.sin))
         return ops.concatenate([a * cosine - b * sine, b * cosine + a * sine], -1)
 
 
-def build() -> keras.Model:
+def build(single: bool = False) -> keras.Model:
     x = tokens = layers.Input((7, 8))
     x = layers.Dense(8, name="query")(x)
-    x = Rotary(name="rotary")(x)
+    x = Rotary(single, name="rotary")(x)
     return keras.Model(tokens, layers.Dense(3, name="classes")(x))
 
 
@@ -64,6 +74,17 @@ def test_what_their_rounding_explains_is_no_bug() -> None:
 @pytest.mark.parametrize("base", [101.0, 100.01, 100.001])
 def test_another_constant_fails(base: float) -> None:
     assert not verify(spec(Port(base))).passed
+
+
+def test_an_original_that_counts_in_float32_is_the_truth_in_float64() -> None:
+    exact = Port()
+    exact.frequencies = 1 / 100.0 ** (torch.arange(4, dtype=torch.float64) / 4)
+    report = verify(spec(exact, partial(build, True)))
+    assert report.passed, report.summary
+    assert report.taps[-1].accumulated.function.relative < 1e-14
+    assert "rotary: casts to float32 inside" in "".join(report.about.notes)
+    assert verify(spec(Port(), partial(build, True))).passed
+    assert not verify(spec(Port(100.001), partial(build, True))).passed
 
 
 def test_training_with_them_is_judged_too() -> None:

@@ -1,6 +1,9 @@
 """Calling a Keras model on inputs by name, however it takes them; its outputs by tap."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from verify.custom.layouts.nested import by_name, in_one_line, told, with_arrays
 from verify.custom.originals.keras.recurrent import forget_states
 from verify.custom.originals.keras.whole_constants import whole_constants
 from verify.custom.originals.keras.whole_kernels import Note, whole_kernels
+from verify.custom.originals.keras.whole_numbers import whole_numbers
 from verify.custom.originals.original import output_tap
 
 # What a model's `call` may take besides its inputs.
@@ -41,10 +45,14 @@ def run(
         for name, array in given.items()
     }  # fmt: skip
     refused: Exception | None = None
-    for args, kwargs in _ways(model, cast):
+    # What makes numbers in float32 on purpose may also need them so: then it gets them.
+    numbers: list[Callable[[], AbstractContextManager[None]]] = [nullcontext]
+    if dtype == "float64":
+        numbers.insert(0, partial(whole_numbers, note))
+    for (args, kwargs), made in product(_ways(model, cast), numbers):
         forget_states(model)
         try:
-            with whole_constants(), whole_kernels(note):
+            with whole_constants(), whole_kernels(note), made():
                 returned = model(*args, **kwargs, training=training)
         except InputError:
             raise
