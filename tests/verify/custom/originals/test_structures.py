@@ -11,7 +11,6 @@ import pytest
 import torch
 from keras import layers, ops
 from torch import Tensor, nn
-from transformers.utils import ModelOutput
 
 import verify
 from port.errors import InputError
@@ -60,14 +59,6 @@ class Pair(NamedTuple):
     second: Tensor
 
 
-@dataclass
-class Transformers(ModelOutput):
-    loss: Tensor | None = None
-    scores: Tensor | None = None
-    boxes: Tensor | None = None
-    hidden: Tensor | None = None
-
-
 def named(s: Any, b: Any, _: Any) -> Any:
     return {"scores": s, "boxes": b}
 
@@ -89,7 +80,16 @@ def found(s: Any, b: Any, m: Any) -> Any:
 
 
 def of_transformers(s: Any, b: Any, m: Any) -> Any:
-    return Transformers(scores=s, boxes=b, hidden=s + b)
+    utils = pytest.importorskip("transformers.utils", reason="the extra `examples` is missing")
+
+    @dataclass
+    class Output(utils.ModelOutput):
+        loss: Tensor | None = None
+        scores: Tensor | None = None
+        boxes: Tensor | None = None
+        hidden: Tensor | None = None
+
+    return Output(scores=s, boxes=b, hidden=s + b)
 
 
 @cache
