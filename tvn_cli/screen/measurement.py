@@ -14,9 +14,7 @@ from verify.measure.summary import Summary
 
 def print_summary(summary: Summary) -> None:
     """Print what became of the mutants, the other criteria's rates, and the bars."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
+    console = _console()
     console.print(_mutants(summary))
     console.print(_criteria(summary))
     console.print(_bars(summary))
@@ -28,11 +26,15 @@ def print_summary(summary: Summary) -> None:
         console.print(Text(visible(f"false alarm: {said}"), "bold red"))
 
 
+def _console() -> Console:
+    """A pipe has no width that tables must be cut to."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
 def print_custom_summary(summary: CustomSummary) -> None:
     """Print what became of the mutants and right ports of anybody's nets, and the bars."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
+    console = _console()
     console.print(_custom_mutants(summary))
     console.print(_dresses(summary))
     console.print(_bars(summary))

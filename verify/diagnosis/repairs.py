@@ -71,7 +71,7 @@ def repairs(
     tensors = tuple(x for x in args if isinstance(x, Tensor))
     if len(args) == 1 and tensors:
         yield from _functions(module, tensors[0], output)
-    yield from merging_repairs(module, tensors)
+    yield from merging_repairs(tensors)
 
 
 def _own_forward(module: nn.Module) -> Iterator[Repair]:
@@ -166,7 +166,7 @@ def _functions(module: nn.Module, x: Tensor, output: Tensor | None) -> Iterator[
         if x.ndim >= 4 or "value" in name or "ReLU" in name:
             yield Repair(f"input should be: {name}", behaves(_fed(change)))
     if x.ndim > 2 and not isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
-        yield from axis_repairs(module, x)
+        yield from axis_repairs(x)
 
 
 def _behind(function: Callable[[Tensor], Tensor]) -> Callable[..., Tensor]:

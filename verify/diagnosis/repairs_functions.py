@@ -125,7 +125,7 @@ def _reductions(x: Tensor, y: Tensor) -> Iterator[Repair]:
         yield Repair("not the maximum of all places", _computing(lambda x: x.amax(places)))
 
 
-def axis_repairs(module: nn.Module, x: Tensor) -> Iterator[Repair]:
+def axis_repairs(x: Tensor) -> Iterator[Repair]:
     """What works along one axis, along another one: by exchanging two of what it reads."""
     for first, second in combinations(range(1, x.ndim), 2):
         names = f"{first} and {second - x.ndim if second == x.ndim - 1 else second}"
@@ -142,7 +142,7 @@ def _exchanged(
     return y.transpose(first, second) if goes_back else y
 
 
-def merging_repairs(module: nn.Module, tensors: tuple[Tensor, ...]) -> Iterator[Repair]:
+def merging_repairs(tensors: tuple[Tensor, ...]) -> Iterator[Repair]:
     """Of a module that merges two tensors."""
     if len(tensors) != 2:
         return

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from port.errors import InputError
 from verify.testing.parity_tests import ParityTests
 
 
@@ -48,8 +49,6 @@ def _named(tests: ParityTests) -> list[Any]:
 
 def _once(tests: ParityTests, folder: Path, what: str, make: Callable[[], list[Any]]) -> list[Any]:
     """What `make` makes, by one process of the session; an error is everybody's."""
-    from port.errors import InputError
-
     key = sha256(f"{tests.path.resolve()}\0{tests.level}\0{what}".encode()).hexdigest()[:16]
     kept = folder / f"{key}.json"
     with _locked(folder / f"{key}.lock"):

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from verify.custom.layouts.layout import Layout
-from verify.custom.layouts.parts import WHOLE, Index
+from verify.custom.layouts.parts import WHOLE, Index, block
 from verify.custom.matching.weights import CONVOLUTION, VECTOR, Row, state_of
 
 # Which of the original's gates lies at each place of a cell's, as in `whole_modules.GATES`.
@@ -178,7 +178,7 @@ def _matrix_rows(
                     names[base],
                     slot.key,
                     layout,
-                    _block(rank, rank - 1, gates) if gates else WHOLE,
+                    block(rank - 1, *gates) if gates else WHOLE,
                     _both(rank, slot.out_first, to if gates else None, columns),
                 )
 
@@ -195,10 +195,6 @@ def _runs(
         whole = stop - start == sizes.gates
         yield None if whole else of, (start * size, stop * size)
         start = stop
-
-
-def _block(rank: int, axis: int, part: tuple[int, int]) -> Index:
-    return Index("[" + ", ".join([":"] * axis + [f"{part[0]}:{part[1]}"]) + "]")
 
 
 def _both(

@@ -4,15 +4,16 @@ A model may have weights itself, and a module with modules inside may have a par
 Such are paired one by one: by their names, and at the end by their shapes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from verify.custom.layouts.layout import Layout, fitting
 from verify.custom.matching.alike_names import likeness, plain
-from verify.custom.matching.weights import LOOSE, Row
+from verify.custom.matching.found import Given
+from verify.custom.matching.weights import LOOSE, Row, matches, tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,33 @@ def pair_named(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray
 def pair_fitting(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:
     """The pairs of fitting shapes, those of like names first."""
     return _paired(tensors, variables)
+
+
+def unclaimed(
+    rows: Sequence[Row],
+    variables: Iterable[str],
+    tensors: Mapping[str, Tensor],
+    module: nn.Module,
+    given: Given,
+) -> tuple[list[str], dict[str, Tensor]]:
+    """The variables and tensors that have no counterpart, and may have one.
+
+    Args:
+        rows: what is placed; a tensor of the module's that is tied to a placed one is so, too.
+        variables: the names to choose from.
+        tensors: likewise, by key.
+        module: the port.
+        given: what the user says.
+    """
+    placed, shared = {row.variable for row in rows}, tied(module)
+    filled = {k for row in rows for key in (row.key, *row.addends) for k in shared.get(key, (key,))}
+    left = [v for v in variables if v not in placed and not matches(v, given.without)]
+    empty = {
+        key: tensor
+        for key, tensor in tensors.items()
+        if key not in filled and not matches(key, given.port_only)
+    }
+    return left, empty
 
 
 def _paired(tensors: Mapping[str, Tensor], variables: Mapping[str, np.ndarray]) -> list[Pair]:

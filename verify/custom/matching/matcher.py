@@ -10,10 +10,9 @@ Where a mistake outside of all modules makes the trail end, the next layer in or
 taken, and said so.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from verify.custom.layouts.guess import fits, gives, layout_of
 from verify.custom.matching.alike_names import likeness, numbered_likeness
 from verify.custom.matching.found import (
     BY_NAME,
-    COMPUTES,
     GIVEN,
     NAME,
     ORDER,
@@ -37,21 +35,18 @@ from verify.custom.matching.found import (
     Match,
 )
 from verify.custom.matching.in_parts import are_inside, first_part
-from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named
-from verify.custom.matching.weightless import reading_the_same, share
+from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named, unclaimed
+from verify.custom.matching.possible import Possible, calls_of
+from verify.custom.matching.weightless import computing_or_reading, share
 from verify.custom.matching.weights import (
     LOOSE,
-    Row,
     load,
-    matches,
     own_state,
     possible_layouts,
-    possible_rows,
     state_of,
-    tied,
 )
-from verify.custom.matching.whole_modules import depth, is_whole, stacked, whole_rows
-from verify.custom.matching.written import StepByStep, computes, is_step, is_written, written_rows
+from verify.custom.matching.whole_modules import is_whole
+from verify.custom.matching.written import StepByStep, computes, is_step
 from verify.custom.module.outputs import first_tensor, with_first
 from verify.custom.module.torch_module import Place, is_torchs_own, path_of
 from verify.custom.originals.original import RETURNED, Call, is_output
@@ -88,6 +83,7 @@ class Matcher:
         self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
         self._inside = set[str]()  # paths of what works as a part of its layer
         self._single = list(given.rows)  # of weights that were paired one by one
+        self._possible = Possible(variables, given, self._single)
         self._unfit: dict[str, tuple[Call, str]] = {}  # whose shape is made right behind them
         self._begun = set[str]()  # layers of which one module has some of the weights
         self.found = Found(list(given.rows))
@@ -103,7 +99,7 @@ class Matcher:
         reads = [Fingerprint.of(x.numpy()) for x in tensors]
         call, path = None, path_of(place)
         is_part = path in self._stepwise or path in self._inside
-        if not is_part and (own_state(module) or self._layers_written_in(path, module)):
+        if not is_part and (own_state(module) or self._is_written_layer(path, module)):
             call = self._layer(place, module, reads)
             if call is not None and path not in self._filled:
                 self._fill(path, module, call, (args, kwargs))
@@ -205,17 +201,7 @@ class Matcher:
         rows, given = self.found.rows, self._given
         if given.converted:
             return
-        placed = {row.variable for row in rows}
-        shared = tied(self._module)
-        filled = {
-            k for row in rows for key in (row.key, *row.addends) for k in shared.get(key, (key,))
-        }
-        left = [v for v in variables if v not in placed and not matches(v, given.without)]
-        empty = {
-            key: tensor
-            for key, tensor in tensors.items()
-            if key not in filled and not matches(key, given.port_only)
-        }
+        left, empty = unclaimed(rows, variables, tensors, self._module, given)
         for found in pair(empty, {name: self._variables[name] for name in left}):
             row = found.row
             # A square kernel of a module that torch has lies as that module's do.
@@ -231,7 +217,7 @@ class Matcher:
     def _layer(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> Call | None:
         """The layer whose weights a module has to get, the surest sign first."""
         path = path_of(place)
-        calls = self._calls_of(module)
+        calls = calls_of(module, self._left.values())
         if path in self._filled:  # weights that are used more than once
             own = [call for call in calls if call.variables == self._filled[path]]
             own.sort(key=lambda call: not share(call.reads, reads))  # of equals the order stays
@@ -247,15 +233,14 @@ class Matcher:
             for call in calls
             if not is_output(call.tap)
             and call.tap not in self._given.modules
-            and self._open(call)
-            and next(self._ways(path, module, call), None)
+            and self._possible.open(call)
+            and next(self._possible.ways(path, module, call), None)
         ]
         if not possible:
             return None
+        has_weights = self._given.loaded or self._given.converted
         holding = [
-            call
-            for call in possible
-            if (self._given.loaded or self._given.converted) and self._holds(path, module, call)
+            call for call in possible if has_weights and self._possible.holds(path, module, call)
         ]
         reading = [
             call
@@ -276,7 +261,7 @@ class Matcher:
     def _begin(self, place: str, module: nn.Module, reads: Sequence[Fingerprint]) -> None:
         """A module may be the first part of a layer."""
         path = path_of(place)
-        calls = [(c, self._open(c)) for c in self._left.values() if share(c.reads, reads)]
+        calls = [(c, self._possible.open(c)) for c in self._left.values() if share(c.reads, reads)]
         if self._given.converted:
             return
         found = first_part(path, module, calls, self._variables, self._given.port_only)
@@ -301,14 +286,6 @@ class Matcher:
                 return True
         return False
 
-    def _calls_of(self, module: nn.Module) -> list[Call]:
-        """The calls left, as a module may be them: with what is inside, and stacked."""
-        if not is_whole(module) and own_state(module):
-            return list(self._left.values())
-        whole = [replace(c, variables=c.variables + c.inside) for c in self._left.values()]
-        chains = stacked(whole, depth(module)) if depth(module) > 1 else ()
-        return [call for call in (*chains, *whole) if call.variables]
-
     def _forget_parts(self, call: Call) -> None:
         """The layers that a module is with `call`'s, and which worked before it."""
         for tap in list(self._left):
@@ -318,43 +295,13 @@ class Matcher:
             if own and own < set(call.variables):
                 del self._left[tap]
 
-    def _open(self, call: Call) -> list[str]:
-        """The variables of a layer that still need a place in the port."""
-        named = {row.variable for row in self._single}
-        without = self._given.without
-        return [v for v in call.variables if v not in named and not matches(v, without)]
-
-    def _ways(self, path: str, module: nn.Module, call: Call) -> Iterator[list[Row]]:
-        port_only = [*self._given.port_only, *(row.key for row in self._single)]
-        variables = {name: self._variables[name] for name in self._open(call)}
-        if is_whole(module):
-            return whole_rows(path, module, variables, port_only)
-        written = written_rows(path, module, variables) if is_written(module) else ()
-        if not own_state(module):
-            return iter(written)
-        return chain(possible_rows(path, module, variables, port_only), written)
-
-    def _layers_written_in(self, path: str, module: nn.Module) -> bool:
-        """May a module without weights of its own be a layer with all that is inside of it?"""
-        if path in self._filled or not state_of(module) or is_torchs_own(module):
-            return False
-        return any(next(self._ways(path, module, call), None) for call in self._calls_of(module))
-
-    def _holds(self, path: str, module: nn.Module, call: Call) -> bool:
-        """Are the layer's weights in the module already, in some layout?"""
-        own = {f"{path}.{name}" if path else name: t for name, t in state_of(module).items()}
-        return any(
-            all(np.array_equal(row.held(own), row.value(self._variables)) for row in way)
-            for way in self._ways(path, module, call)
-        )
-
     def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
         """Load the layer's weights, of several possible layouts the one that gives its values."""
         self._filled[path] = call.variables
         if is_whole(module):  # what is inside does not work by itself, on either side
             names = [name for name, _ in module.named_modules() if name]
             self._filled |= {f"{path}.{name}": call.variables for name in names}
-        ways = list(self._ways(path, module, call))
+        ways = list(self._possible.ways(path, module, call))
         chosen = ways[0] if ways else []
         if any("." in row.key.removeprefix(f"{path}.") for row in chosen):
             parts = {f"{path}.{name}" for name, _ in module.named_modules() if name}
@@ -374,30 +321,31 @@ class Matcher:
         self, place: str, module: nn.Module, reads: Sequence[Fingerprint], output: Tensor
     ) -> Call | None:
         """The tap of what a module computes: the same numbers, or else read from the same."""
-        computed = Fingerprint.of(output.numpy())
         calls = [
             call
             for call in self._left.values()
             if not is_output(call.tap) and call.tap not in self._given.places
         ]
         cropped = [call for call, _ in self._unfit.values()]
+        computed = Fingerprint.of(output.numpy())
         alike = [call for call in (*calls, *cropped) if self._values[call.tap].matches(computed)]
-        same = [call for call in alike if fits(call.value, output)]
-        same.sort(key=lambda call: not share(call.reads, reads))  # the sort is stable
-        if same:
-            self.found.matches.append(Match(place, same[0].tap, COMPUTES))
-            return same[0]
-        idle = len(reads) < 2 and any(computed.matches(read) for read in reads)
-        if any(module.children()) or idle:
+        sign, fitting = computing_or_reading(
+            module, alike, calls, reads, output, computed, self._calls.values()
+        )
+        if not fitting:
             return None
-        reading = reading_the_same(module, calls, reads, output, self._calls.values())
-        if len(reading) > 1:
-            others = tuple(call.tap for call in reading)
-            self.found.matches.append(Match(place, "", READS, others))
-        elif reading:
-            self.found.matches.append(Match(place, reading[0].tap, READS))
-            return reading[0]
-        return None
+        first, *others = fitting
+        if sign is READS and others:  # which of them, nothing says
+            names = tuple(call.tap for call in fitting)
+            self.found.matches.append(Match(place, "", READS, names))
+            return None
+        self.found.matches.append(Match(place, first.tap, sign))
+        return first
+
+    def _is_written_layer(self, path: str, module: nn.Module) -> bool:
+        """May a module without weights of its own be a layer that the port writes itself?"""
+        left = self._left.values()
+        return path not in self._filled and self._possible.is_written_in(path, module, left)
 
 
 def _unlikeness(path: str, call: Call) -> tuple[float, int]:

@@ -6,10 +6,40 @@ from torch import Tensor, nn
 
 from verify.custom.layouts.fingerprint import Fingerprint
 from verify.custom.layouts.guess import fits
+from verify.custom.matching.found import COMPUTES, READS
 from verify.custom.originals.original import Call
 
 
-def reading_the_same(
+def computing_or_reading(
+    module: nn.Module,
+    alike: Iterable[Call],
+    calls: Collection[Call],
+    reads: Sequence[Fingerprint],
+    output: Tensor,
+    computed: Fingerprint,
+    before: Collection[Call],
+) -> tuple[str, list[Call]]:
+    """The layers that compute what a module does, or else read what it reads, and which it is.
+
+    Args:
+        module: without a layer that its weights would tell.
+        alike: the layers whose numbers are its own, up to their order; the likeliest comes first.
+        calls: those that are left.
+        reads: what the module reads.
+        output: what it puts out.
+        computed: its fingerprint.
+        before: all of the original's layers.
+    """
+    same = [call for call in alike if fits(call.value, output)]
+    if same:
+        return COMPUTES, sorted(same, key=lambda call: not share(call.reads, reads))
+    is_idle = len(reads) < 2 and any(computed.matches(read) for read in reads)
+    if any(module.children()) or is_idle:
+        return READS, []
+    return READS, _reading_the_same(module, calls, reads, output, before)
+
+
+def _reading_the_same(
     module: nn.Module,
     calls: Iterable[Call],
     reads: Sequence[Fingerprint],

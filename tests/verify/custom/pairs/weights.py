@@ -1,6 +1,5 @@
 """Dense layers, embeddings, and layers with one plain weight."""
 
-import numpy as np
 import torch
 from keras import layers
 from torch import Tensor, nn
@@ -253,10 +252,3 @@ PAIRS = (
         },
     ),
 )
-
-
-def adapted(x: object) -> object:
-    """Statistics taken from data."""
-    layer = layers.Normalization(name="layer")
-    layer.adapt(np.random.default_rng(0).normal(size=(40, 3)))
-    return layer(x)
