@@ -56,7 +56,7 @@ def test_processes_share_one_judgement(tmp_path: Path) -> None:
     log = tmp_path / "log"
     told = run(tmp_path, f"--parity={BY_HAND}", "-n", "2", LOG=str(log))
     assert "3 passed" in told
-    assert log.read_text().split() == ["judged"]
+    assert log.read_text().split() == ["read", "ran", "ran"]  # in each precision
 
 
 def test_a_test_file_names_a_spec(tmp_path: Path) -> None:
@@ -72,9 +72,11 @@ def test_a_test_file_names_a_spec(tmp_path: Path) -> None:
 
 
 def test_an_editor_collects_names_without_judging(tmp_path: Path) -> None:
-    told = run(tmp_path, f"--parity={BY_HAND}", "--collect-only", WRONG="stem")
+    log = tmp_path / "log"
+    told = run(tmp_path, f"--parity={BY_HAND}", "--collect-only", LOG=str(log))
     assert "by_hand[classes]" in told
     assert "3 tests collected" in told
+    assert log.read_text().split() == ["read"]
 
 
 def test_a_spec_that_cannot_be_judged_is_a_line(tmp_path: Path) -> None:
