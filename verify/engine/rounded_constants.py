@@ -7,7 +7,7 @@ moved by a few roundings: what that changes is how much of a difference their ro
 Elsewhere, and beyond that, float64 decides as ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -27,23 +27,10 @@ def look_at_constants(spec: PortSpec, taps: Sequence[TapReport]) -> list[TapRepo
     """Judge the taps again that differ by no more than rounded constants may explain."""
     if not any(_may_be_rounding(verdict) for tap in taps for verdict in _verdicts(tap)):
         return list(taps)
-    with closing(spec.port("float64")) as runner, closing(spec.original("float32")) as original:
+    with closing(spec.port("float64")) as runner:
         if not (isinstance(runner, RoundedConstants) and runner.has_rounded_constants):
             return list(taps)
-        seen = dict(spec.inputs)
-        for step in walk(spec.stages, spec.inputs, original.run_stage):
-            seen |= step.taps
-        before = _everything(spec, runner, seen)
-        largest: list[dict[str, float]] = [{}, {}]
-        for seed in range(RUNS):
-            runner.move_constants(seed)
-            for found, moved, still in zip(
-                largest, _everything(spec, runner, seen), before, strict=True
-            ):
-                for name in moved.keys() & still.keys():
-                    error = difference(moved[name], still[name]).relative
-                    found[name] = max(found.get(name, 0.0), error)
-    accumulated, alone = largest
+        accumulated, alone = _changes(spec, runner, runner.move_constants)
     return [
         replace(
             tap,
@@ -52,6 +39,26 @@ def look_at_constants(spec: PortSpec, taps: Sequence[TapReport]) -> list[TapRepo
         )
         for tap in taps
     ]
+
+
+def _changes(
+    spec: PortSpec, runner: PortRunner, move: Callable[[int], None]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """By how much a `move` of constants changes each tap at most, from the input on and alone."""
+    seen = dict(spec.inputs)
+    with closing(spec.original("float32")) as original:
+        for step in walk(spec.stages, spec.inputs, original.run_stage):
+            seen |= step.taps
+    before = _everything(spec, runner, seen)
+    largest: tuple[dict[str, float], dict[str, float]] = ({}, {})
+    for seed in range(RUNS):
+        move(seed)
+        after = _everything(spec, runner, seen)
+        for found, moved, still in zip(largest, after, before, strict=True):
+            for name in moved.keys() & still.keys():
+                error = difference(moved[name], still[name]).relative
+                found[name] = max(found.get(name, 0.0), error)
+    return largest
 
 
 def _everything(spec: PortSpec, runner: PortRunner, seen: Arrays) -> tuple[Arrays, Arrays]:
