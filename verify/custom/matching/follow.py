@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from port.errors import InputError
-from verify.custom.layouts.guess import gives, layout_of, likely_layout
+from verify.custom.layouts.guess import layout_of, likely_layout
 from verify.custom.matching.found import Found, Given
 from verify.custom.matching.matcher import Matcher
-from verify.custom.matching.outputs import pair_outputs
+from verify.custom.matching.outputs import outputs_agree, pair_outputs
+from verify.custom.module.constants import closeness
 from verify.custom.module.torch_module import Place, watch
 from verify.custom.originals.original import Call, outputs_of
 from verify.runners.pytorch import REFUSALS
@@ -28,13 +29,29 @@ def follow(
 ) -> Found:
     """Match a copy of `module` with what the original did; `run` runs it on the same inputs.
 
-    What has not the shape of its layer may be cropped later. Only if the trail ends there is it
-    handed on as the layer has it.
+    What has not the shape of its layer may be cropped later. Only if the port does not compute the
+    same in the end is it handed on as the layer has it.
     """
-    found, agrees = _followed(copy.deepcopy(module), calls, variables, given, run, goes_on=True)
-    if found.unfit and not agrees:  # no harmless difference
-        found, _ = _followed(copy.deepcopy(module), calls, variables, given, run, goes_on=False)
+    follower = copy.deepcopy(module)
+    found = _followed(follower, calls, variables, given, run, goes_on=True)
+    if found.unfit and not _agrees(follower, calls, found, run):  # no harmless difference
+        found = _followed(copy.deepcopy(module), calls, variables, given, run, goes_on=False)
     return found
+
+
+def _agrees(
+    module: nn.Module,
+    calls: Sequence[Call],
+    found: Found,
+    run: Callable[[nn.Module], Mapping[str, Tensor]],
+) -> bool:
+    """Are the outputs the original's, when the port computes everything itself?"""
+    try:
+        with torch.no_grad():
+            returned = run(module)
+    except REFUSALS:
+        return False
+    return outputs_agree(found.places, outputs_of(calls), returned, closeness(module))
 
 
 def _followed(
@@ -44,8 +61,8 @@ def _followed(
     given: Given,
     run: Callable[[nn.Module], Mapping[str, Tensor]],
     goes_on: bool,
-) -> tuple[Found, bool]:
-    """What was found, and whether the output was the original's in the end."""
+) -> Found:
+    """What was found; `module` has the weights then."""
     matcher = Matcher(module, calls, variables, given, goes_on)
     returned: Mapping[str, Tensor] | None = None
     worked: set[str] = set()
@@ -69,14 +86,13 @@ def _followed(
                 "forward=lambda port, x: torch.view_as_real(port(*x.values()))"
             )
     names = dict.fromkeys(ends, "") if returned is None else pair_outputs(ends, returned)
-    agrees = returned is not None
     for tap, call in ends.items():
         layout = likely_layout(call.value.ndim, call.value.ndim)
         if returned is not None:
             output = returned[names[tap]]
-            layout, agrees = layout_of(call.value, output), agrees and gives(output, call.value)
+            layout = layout_of(call.value, output)
         matcher.found.places[tap] = Place("", given.layouts.get(tap, layout), names[tap])
-    return matcher.found, agrees
+    return matcher.found
 
 
 def _unreached(found: Found, calls: Sequence[Call], worked: Set[str]) -> dict[str, Place]:

@@ -247,7 +247,9 @@ class Matcher:
             for call in holding or possible
             if share((*call.reads, *call.steps), reads) or call.tap in self._begun
         ]
-        like = sorted(reading or holding or possible, key=partial(_unlikeness, path))
+        # Of what reads the same, numbers in names may tell; else sides count in ways of their own.
+        unlikeness = _unlikeness if reading else _unlikeness_of_words
+        like = sorted(reading or holding or possible, key=partial(unlikeness, path))
         first, *others = like
         named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
         sign = READS if reading else VALUES if holding else ORDER if others else SHAPES
@@ -350,7 +352,11 @@ class Matcher:
 
 def _unlikeness(path: str, call: Call) -> tuple[float, int]:
     """By which the likeliest comes first; of equals the order stays."""
-    return -likeness(call.tap, path), -numbered_likeness(call.tap, path)
+    return _unlikeness_of_words(path, call), -numbered_likeness(call.tap, path)
+
+
+def _unlikeness_of_words(path: str, call: Call) -> float:
+    return -likeness(call.tap, path)
 
 
 def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:
