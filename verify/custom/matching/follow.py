@@ -34,9 +34,11 @@ def follow(
     """
     follower = copy.deepcopy(module)
     found = _followed(follower, calls, variables, given, run, goes_on=True)
-    if found.unfit and not _agrees(follower, calls, found, run):  # no harmless difference
-        found = _followed(copy.deepcopy(module), calls, variables, given, run, goes_on=False)
-    return found
+    if not found.unfit or _agrees(follower, calls, found, run):
+        return found
+    again = _followed(copy.deepcopy(module), calls, variables, given, run, goes_on=False)
+    # A port may stop at the layer's own shape, such as in front of a crop; then less is found.
+    return found if found.finished and not again.finished else again
 
 
 def _agrees(
