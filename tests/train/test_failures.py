@@ -107,6 +107,31 @@ def test_asked_to_stop_it_does_though_its_data_workers_are_stopped(
         assert not any(Path(f"/proc/{worker}").exists() for worker in stopped)
 
 
+def test_a_worker_killed_while_it_looks_whether_to_end_holds_up_nobody(
+    videos: VideoSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is killed at the end of the batches, at most times with what it holds there."""
+
+    def linger(self: Any) -> bool:
+        with self._cond:
+            time.sleep(0.3)
+            return bool(self._flag._semlock._get_value())
+
+    monkeypatch.setattr("multiprocessing.synchronize.Event.is_set", linger)
+    config, queue = tiny_config(tmp_path, workers=1, epochs=500), FORK.Queue()
+
+    def train() -> None:
+        going_on = engine(config, videos, tmp_path / "run", stopping=stop_after(3))
+        queue.put(going_on.train())
+
+    process = FORK.Process(target=train)
+    process.start()
+    try:
+        assert queue.get(timeout=60) is False
+    finally:
+        process.kill()
+
+
 def stop_children(parent: int, count: int, after: float) -> list[int]:
     """SIGSTOP to the children of a process, once they are there and a while has passed."""
     path, deadline = Path(f"/proc/{parent}/task/{parent}/children"), time.monotonic() + 60

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from port.genotype import StreamGenotype
 from train.config import Config
 from train.data.clips import Batch, TestClips, TrainClips, collate
+from train.data.done_flag import killable_workers
 from train.data.limits import check_limits
 from train.data.sampler import Batches, ShardSampler, TrainSampler
 from train.data.videos import Video
@@ -139,6 +140,7 @@ def _workers(config: Config, world: World) -> dict[str, Any]:
         "timeout": LOOK_EVERY if workers else 0,
         "collate_fn": collate,
         "worker_init_fn": leave_signals_to_parent,
+        "multiprocessing_context": killable_workers() if workers else None,
         "pin_memory": world.device.type == "cuda",
         # Workers draw nothing: what is random depends on seed, epoch and video.
         "generator": torch.Generator().manual_seed(0),
