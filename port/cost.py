@@ -1,12 +1,23 @@
-"""What a net costs: parameters and multiply-adds, counted from the model."""
+"""What a net costs: parameters and multiply-adds, counted from the model.
+
+By arithmetic on the layers' strides: to run the net on shapes alone makes PyTorch import for a
+second what nothing else here needs.
+"""
 
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from port.block import Block
 from port.genotype import Genotype
-from port.model import COLOURS, TinyVideoNet
+from port.layers import Conv2d, TemporalConv, TemporalPool
+from port.model import TinyVideoNet
+from port.path import ConvNorm, Gate
+from port.tf_semantics import same_output_size
+
+Shape = tuple[int, int, int]  # frames, height, width
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +29,49 @@ class Cost:
 
 
 def count(genotype: Genotype, num_classes: int) -> Cost:
-    """Count without computing: the net runs on shapes alone, for one clip of its own size."""
-    clip = genotype.clip
+    """Count without computing, for one clip of the net's own size."""
     with torch.device("meta"):
-        net = TinyVideoNet(genotype, num_classes).eval()
-        video = torch.empty(1, COLOURS, clip.num_frames, clip.image_size, clip.image_size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(video)
-    # The counter takes a multiply-add for two operations.
-    return Cost(sum(p.numel() for p in net.parameters()), counter.get_total_flops() // 2)
+        net = TinyVideoNet(genotype, num_classes)
+    total = 0
+    shapes = _stream_shapes(genotype)
+    for block, repeats in zip(genotype.blocks, net.blocks, strict=True):
+        shape = shapes[block.inputs[0] if block.inputs else -1]
+        for repeat in repeats:  # type: ignore[union-attr]
+            cost, shape = _block(repeat, shape)
+            total += cost
+        shapes.append(shape)
+    total += net.head.dense.weight.numel() * (shapes[-1][0] // net.out_frames)
+    return Cost(sum(parameter.numel() for parameter in net.parameters()), total)
+
+
+def _stream_shapes(genotype: Genotype) -> list[Shape]:
+    streams = genotype.input_streams or (genotype.clip,)
+    return [(stream.num_frames, stream.image_size, stream.image_size) for stream in streams]
+
+
+def _block(block: Block, shape: Shape) -> tuple[int, Shape]:
+    """Multiply-adds of a block that reads `shape`, and the shape that it gives."""
+    total = 0
+    if block.residual is not None:
+        stride = block.residual.sample.stride if shape[2] > 1 else 1  # as `Sample` does
+        read = (shape[0], same_output_size(shape[1], stride), same_output_size(shape[2], stride))
+        total += block.residual.conv.weight.numel() * prod(read)
+    for layer in block.path:
+        if isinstance(layer, Gate):
+            clips = shape[0] // layer.mean.frames
+            convs = (conv for conv in layer.layers if isinstance(conv, Conv2d))
+            total += clips * sum(conv.weight.numel() for conv in convs)
+            continue
+        shape = _strided(layer.conv if isinstance(layer, ConvNorm) else layer, shape)
+        if isinstance(layer, ConvNorm):
+            total += layer.conv.weight.numel() * prod(shape)
+    return total, shape
+
+
+def _strided(layer: Any, shape: Shape) -> Shape:
+    frames, height, width = shape
+    over, across = layer.stride
+    if isinstance(layer, TemporalConv | TemporalPool):
+        clips = frames // layer.frames
+        return clips * same_output_size(layer.frames, over), height, width
+    return frames, same_output_size(height, over), same_output_size(width, across)

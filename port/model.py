@@ -51,7 +51,9 @@ class TinyVideoNet(nn.Module):
             self.streams = _streams(genotype)
             self.blocks, self.num_features, self.out_frames = _blocks(genotype)
         _check_weights(sum(parameter.numel() for parameter in self.blocks.parameters()))
-        self.to_empty(device=torch.get_default_device())
+        device = torch.get_default_device()
+        if device.type != "meta":  # or PyTorch would import a second's worth to do nothing
+            self.to_empty(device=device)
         self.reset_classifier(num_classes)
         self.reset_parameters()
 

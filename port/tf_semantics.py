@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.nn import functional as F
 
 # The released code's `_BATCH_NORM_EPSILON`. PyTorch's default is the same; TensorFlow's is 1e-3.
@@ -42,7 +41,7 @@ def pad_same(
     """`x` `[N, C, H, W]` with SAME padding of `value`, ready for an operation that pads nothing."""
     top, bottom = same_padding(x.shape[-2], kernel[0], stride[0])
     left, right = same_padding(x.shape[-1], kernel[1], stride[1])
-    if statically_known_true(top + bottom + left + right == 0):
+    if _known(top + bottom + left + right == 0):
         return x
     return F.pad(x, (left, right, top, bottom), value=value)
 
@@ -58,6 +57,16 @@ def pad_uneven(
     """
     top, bottom = same_padding(x.shape[-2], kernel[0], stride[0])
     left, right = same_padding(x.shape[-1], kernel[1], stride[1])
-    if statically_known_true(top == bottom) and statically_known_true(left == right):
+    if _known(top == bottom) and _known(left == right):
         return x, (top, left)
     return F.pad(x, (left, right, top, bottom)), (0, 0)
+
+
+def _known(condition: bool | torch.SymBool) -> bool:
+    """Whether it holds for every size that an export leaves open."""
+    if isinstance(condition, bool):
+        return condition
+    # Imported where there is something open: it brings a whole algebra system along.
+    from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+    return statically_known_true(condition)

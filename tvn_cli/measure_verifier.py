@@ -31,6 +31,7 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Measure, print the table, write the outcome."""
+    no_arguments(arguments)
     from port.atomic import write_text
     from tvn_cli.screen.measurement import print_custom_summary, print_summary
     from tvn_cli.screen.progress import progress_bar
@@ -40,7 +41,6 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
     from verify.measure.summary import Summary
     from verify.reports.outcome import to_json
 
-    no_arguments(arguments)
     plan = CUSTOM if values.custom else TVN
     names = _units(values, plan)
     with tempfile.TemporaryDirectory() as folder:

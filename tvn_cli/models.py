@@ -19,10 +19,10 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Print the table."""
+    no_arguments(arguments)
     from port.published import describe_models, list_disagreements
     from tvn_cli.screen.models import show_models
 
-    no_arguments(arguments)
     rows = describe_models(values.num_classes)
     notes = list_disagreements(rows)
     if values.json:

@@ -37,6 +37,8 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Predict; a video that cannot be decoded is named, and the others go on."""
     if not arguments:
         raise InputError("predict takes videos: tvn predict --run=RUN VIDEO…")
+    if (values.run is None) == (values.weights is None):
+        raise InputError("either --run or --weights must be given; see --help")
     _check_outputs(values, arguments)
     classifier = _classifier(values)
     status = 0
@@ -72,8 +74,6 @@ def _classifier(values: FlagValues) -> "Classifier":
     from train.predict import load_classifier
     from train.run import Run
 
-    if (values.run is None) == (values.weights is None):
-        raise InputError("either --run or --weights must be given; see --help")
     if values.weights is not None:
         return load_classifier(Path(values.weights), values.device)
     run = Run.open(Path(values.run))

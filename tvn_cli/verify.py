@@ -53,31 +53,46 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Verify, show it, write the reports and the certificate."""
+    no_arguments(arguments)
+    also = _check_flags(values)
+    # Only now, for PyTorch takes a second that a refused flag need not wait for.
     from port.memory import keep_freed_memory
     from verify.reports.files import prepare_outputs, write_report
 
-    no_arguments(arguments)
     keep_freed_memory()
     if values.review:
         return _review(values)
     outputs = prepare_outputs(values.report, values.json)
-    report = _verify_tvn(values) if values.spec is None else _verify_spec(values)
+    report = _verify_tvn(values, also) if values.spec is None else _verify_spec(values)
     write_report(report, outputs)
     return 0 if report.passed else 1
 
 
-def _verify_tvn(values: FlagValues) -> "Report":
+def _check_flags(values: FlagValues) -> Sequence[str]:
+    """Refuse flags that do not go together; the variants that are asked for."""
+    from verify.tvn.variant_names import list_variants
+
+    if values.spec is not None:
+        given = {name for name in values if values[name].present}
+        if others := given - WITH_SPEC:
+            raise InputError(f"--{min(others)} does not go with --spec: the file says it all")
+        return ()
+    if values.review:
+        raise InputError("--review goes with --spec")
+    if values.weights is None:
+        required(values, "model")
+    return list_variants(values.also, values.level)
+
+
+def _verify_tvn(values: FlagValues, also: Sequence[str]) -> "Report":
     """A Tiny Video Network; weights that were given get their certificate."""
     from port.certificate import file_digest
     from tvn_cli.screen.verification import VerificationScreen
     from verify.diagnosis.verify import verify
     from verify.tvn.certificate import write_certificate
-    from verify.tvn.levels import list_variants, tvn_spec
+    from verify.tvn.levels import tvn_spec
     from verify.tvn.load import load_subject
 
-    if values.weights is None:
-        required(values, "model")
-    also = list_variants(values.also, values.level)
     subject = load_subject(**{name: values[name].value for name in OF_SUBJECT})
     # Now, as they were read: in the minutes that follow others may take their name.
     digest = None if values.weights is None else file_digest(values.weights)
@@ -111,9 +126,4 @@ def _review(values: FlagValues) -> int:
 def _load(values: FlagValues) -> "PortSpec":
     from verify.custom.load import load_spec
 
-    if values.spec is None:
-        raise InputError("--review goes with --spec")
-    given = {name for name in values if values[name].present}
-    if others := given - WITH_SPEC:
-        raise InputError(f"--{min(others)} does not go with --spec: the file says it all")
     return load_spec(values.spec)

@@ -1,9 +1,13 @@
 """What a published net costs, as counted on the published graph."""
 
 import pytest
+import torch
+from hypothesis import given, settings
+from torch.utils.flop_counter import FlopCounterMode
 
-from port import Genotype
+from port import Genotype, InputError, create_model
 from port.cost import count
+from tests.strategies import genotypes
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,16 @@ def test_cost_is_the_published_graphs(name: str, parameters: int, giga: float) -
     cost = count(Genotype.load(name), 50)
     assert cost.parameters == parameters
     assert cost.multiply_adds / 1e9 == pytest.approx(giga, abs=0.051)  # given to one decimal
+
+
+@settings(max_examples=25)
+@given(genotypes())
+def test_arithmetic_counts_what_a_run_computes(genotype: Genotype) -> None:
+    clip = genotype.clip
+    try:
+        net = create_model(genotype, 5).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net(torch.zeros(1, 3, clip.num_frames, clip.image_size, clip.image_size))
+    except InputError:  # a net that cannot be built, or not run at this size
+        return
+    assert count(genotype, 5).multiply_adds == counter.get_total_flops() // 2

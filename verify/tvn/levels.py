@@ -1,11 +1,9 @@
 """How thorough a verification is: what each level judges besides every layer, by its cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import partial
-from importlib.util import find_spec
 
-from port.errors import InputError
 from verify.diagnosis.diagnose import Diagnosis, diagnose
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.engine.comparer import Comparer
@@ -23,9 +21,9 @@ from verify.tvn.search_faults import search_faults
 from verify.tvn.spec import layers_spec
 from verify.tvn.subject import Subject
 from verify.tvn.training_spec import tvn_training_spec, tvn_trajectory_spec
+from verify.tvn.variant_names import BFLOAT16
 from verify.tvn.variants import VARIANTS, variant
 
-BFLOAT16 = "bfloat16"  # judged in a way of its own
 # Frames of this size are enough to see whether two courses of training part, and quick.
 TRAJECTORY_SIZE = 64
 TRAJECTORY_RUNS = 3
@@ -114,19 +112,3 @@ def _explain_training(
     if not layers.passed:
         return None
     return diagnose_training(subject.port, subject.build_right_port(), seed=subject.seed)
-
-
-def list_variants(names: Sequence[str], level: str) -> tuple[str, ...]:
-    """The variants asked for, once each; the level `full` asks for all.
-
-    Raises:
-        InputError: there is no such variant, or what it runs in is not installed.
-    """
-    known = (*VARIANTS, BFLOAT16)
-    wanted = (*names, *(known if level == "full" else ()))
-    for name in wanted:
-        if name not in known:
-            raise InputError(f"--also={name}: no such variant; there are {', '.join(known)}")
-        if name.startswith("onnx") and find_spec("onnxruntime") is None:
-            raise InputError(f"--also={name} needs onnxruntime: pip install 'tvn-port[onnx]'")
-    return tuple(dict.fromkeys(wanted))
