@@ -1,7 +1,7 @@
 """A `PortSpec` of anybody's port, from its original, the torch module, and an input."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from verify.custom.matching.by_value import rows_by_value
 from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.follow import follow
 from verify.custom.matching.other_values import own_values
+from verify.custom.matching.output_layouts import OutputLayouts, look_at_outputs
 from verify.custom.matching.pair import Pair
 from verify.custom.matching.refuse import (
     converted_by,
@@ -27,7 +28,14 @@ from verify.custom.matching.refuse import (
     refuse_truths,
     where_it_stops,
 )
-from verify.custom.matching.said import Table, given_by, load_converted, refuse_idle, refuse_unused
+from verify.custom.matching.said import (
+    Table,
+    given_by,
+    layouts_of_outputs,
+    load_converted,
+    refuse_idle,
+    refuse_unused,
+)
 from verify.custom.matching.settle import settle
 from verify.custom.matching.weights import differing, load
 from verify.custom.module.casts import notes_on_casts
@@ -45,7 +53,9 @@ from verify.custom.probing.unseen import list_unseen
 from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.training.level import judges_of_training
 from verify.custom.training.sides import Penalty, Sides, training_spec
+from verify.diagnosis.cause import Repair
 from verify.diagnosis.diagnose import diagnose
+from verify.diagnosis.layer_view import LayerView
 from verify.diagnosis.plan import Judge, PortPlan, judge_no_more
 from verify.reports.outcome import Explanation
 from verify.reports.report import Report
@@ -68,6 +78,7 @@ def port_spec(
     weights: Table | Convert | None = None,
     taps: Mapping[str, str | tuple[str, str] | None] | None = None,
     input_layouts: Mapping[str, str] | None = None,
+    output_layouts: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
     port_only: Sequence[str] = (),
     forward: Forward = forward,
@@ -92,6 +103,9 @@ def port_spec(
         taps: a layer's name to the path of the module that computes the same, or to
             `(path, layout)`, or to None where there is no such module. `path#2` is its second call.
         input_layouts: by name; NHWC becomes NCHW, and NTHWC becomes NCTHW, if not given.
+        output_layouts: by tap, `output` or `output/name`. An output may lie in the port as in the
+            original, with channels first if it has four axes or five, or as an input of as many
+            axes does. Any other layout fails if it is not given.
         without: patterns of variables that the port has no place for.
         port_only: patterns of the port's tensors that are none of the original's variables.
         forward: calls the port on its inputs by name, if neither its arguments' names nor their
@@ -105,7 +119,8 @@ def port_spec(
     Raises:
         InputError: a name is unknown, or weights are left over on either side.
     """
-    tables = {"layers": layers, "taps": taps, "input_layouts": input_layouts, "weights": weights}
+    tables = {"layers": layers, "taps": taps, "weights": weights}
+    tables |= {"input_layouts": input_layouts, "output_layouts": output_layouts}
     refuse_kinds(original, tables, {"without": without, "port_only": port_only})
     inputs = _named(inputs)
     layouts = {n: likely_layout(a.ndim, a.ndim) for n, a in inputs.items()}
@@ -128,7 +143,8 @@ def port_spec(
     given = given_by(
         calls, inputs, original.variables, module, layers, table, taps, without, port_only
     )
-    given = replace(given, loaded=loaded, converted=converted is not None)
+    said_layouts = {**given.layouts, **layouts_of_outputs(output_layouts or {}, calls)}
+    given = replace(given, layouts=said_layouts, loaded=loaded, converted=converted is not None)
     said = tuple(tap for tap, place in given.places.items() if place)
     pair = Pair(original, module, forward, layouts, inputs, said)
     followed = copy.deepcopy(module).double()
@@ -156,6 +172,7 @@ def port_spec(
             correspondence = settle(correspondence, followed, original.variables, pair.run)
             load(module, correspondence.rows, original.variables)
     correspondence = pair.confirm(correspondence)
+    outputs = look_at_outputs(correspondence.places, layouts.values(), said_layouts)
     other = differing(module, correspondence.rows, original.variables)
     sides = Sides(
         original.trainer,
@@ -171,7 +188,7 @@ def port_spec(
         original.penalised,
         penalty,
     )
-    made = ModulePort(module, correspondence.places, layouts, forward)
+    made = ModulePort(module, outputs.judged(correspondence.places), layouts, forward)
     matched = Matched(name, pair, correspondence, not (loaded or converted))
     training = _training(name, sides, inputs, calls) if sides.trainable else None
     return PortPlan(
@@ -183,7 +200,9 @@ def port_spec(
         other_weights=correspondence.by_tap(other),
         about=About(
             input={n: a.shape for n, a in inputs.items()},
-            matching=correspondence.summarise(module, original.variables),
+            matching=replace(
+                correspondence.summarise(module, original.variables), outputs=outputs.lines
+            ),
             stopped=made.stopped,
             not_shown=list(list_unseen(pair, calls, correspondence.places)),
             notes=[
@@ -200,7 +219,9 @@ def port_spec(
             "probes": partial(judges_of, matched),
             "full": partial(_all_judges, name, matched, training),
         },
-        explain_layers=partial(diagnose, further=partial(own_values, calls, original.variables)),
+        explain_layers=partial(
+            diagnose, further=partial(_further, calls, original.variables, outputs)
+        ),
         explain_further=partial(explain_probe, matched),
         explain_training=partial(_explain_training, training),
     )
@@ -210,6 +231,17 @@ def _all_judges(name: str, matched: Matched, training: TrainingSpec | None) -> M
     """All there is, without the training of what cannot be trained."""
     trains = {} if training is None else judges_of_training(name, training)
     return {**judges_of(matched), **trains}
+
+
+def _further(
+    calls: Sequence[Call],
+    variables: Mapping[str, np.ndarray],
+    outputs: OutputLayouts,
+    view: LayerView,
+) -> Iterator[Repair]:
+    """Repairs of a layer which take more than its module to know."""
+    yield from own_values(calls, variables, view)
+    yield from outputs.repairs(view)
 
 
 def _explain_training(

@@ -25,6 +25,8 @@ def summarise(about: About) -> Iterator[str]:
         yield f"another order: {place} reads the right numbers, flattened in another layout"
     if matching.settled:
         yield f"weights: {matching.settled}"
+    for line in matching.outputs:
+        yield f"outputs: {line}"
     if matching.only_in_original:
         yield f"not in the port: {', '.join(matching.only_in_original)}"
     if matching.only_in_port:

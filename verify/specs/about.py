@@ -19,6 +19,7 @@ class Matching:
         ambiguous: a line for each layer that others would fit as well.
         reordered: places that read the right numbers flattened in another layout.
         settled: what the outputs decided.
+        outputs: a line for each output that lies otherwise in the port than in the original.
         only_in_original: variables without a counterpart.
         only_in_port: the port's tensors without one.
         unplaced: taps that the port has no module for; they are judged with the next tap.
@@ -31,6 +32,7 @@ class Matching:
     ambiguous: Sequence[str] = ()
     reordered: Sequence[str] = ()
     settled: str = ""
+    outputs: Sequence[str] = ()
     only_in_original: Sequence[str] = ()
     only_in_port: Sequence[str] = ()
     unplaced: Sequence[str] = ()
@@ -45,6 +47,7 @@ class Matching:
             "ambiguous": list(self.ambiguous),
             "reordered": list(self.reordered),
             "settled": self.settled,
+            "outputs": list(self.outputs),
             "not in the port": list(self.only_in_original),
             "only in the port": list(self.only_in_port),
             "judged with the next tap": list(self.unplaced),

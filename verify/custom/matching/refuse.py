@@ -104,8 +104,8 @@ def refuse_truths(calls: Sequence[Call]) -> list[str]:
     )
 
 
-def refuse_layouts(layouts: Mapping[str, Layout], calls: Mapping[str, Call]) -> None:
-    """Layouts that are given for taps must fit what is computed there.
+def refuse_layouts(argument: str, layouts: Mapping[str, Layout], calls: Mapping[str, Call]) -> None:
+    """Layouts that are given for taps, as `argument`, must fit what is computed there.
 
     Raises:
         InputError: one does not.
@@ -115,7 +115,7 @@ def refuse_layouts(layouts: Mapping[str, Layout], calls: Mapping[str, Call]) -> 
             layout.to_port(calls[tap].value)
         except InputError:
             shape = _shape(calls[tap].value)
-            raise InputError(f"taps: {tap!r} {shape} has no such axes as {layout}") from None
+            raise InputError(f"{argument}: {tap!r} {shape} has no such axes as {layout}") from None
 
 
 def converted_by(

@@ -14,7 +14,7 @@ from verify.custom.matching.refuse import refuse_layouts
 from verify.custom.matching.weights import matches, rows_of_table
 from verify.custom.matching.whole_modules import is_whole
 from verify.custom.module.torch_module import path_of
-from verify.custom.originals.original import Call, layer_tap
+from verify.custom.originals.original import Call, layer_tap, outputs_of
 
 # A name of the original's to one of the port's, or to that and a layout.
 Table = Mapping[str, str | tuple[str, str]]
@@ -114,8 +114,24 @@ def given_by(
         places[tap] = place
         if text is not None:
             layouts[tap] = Layout.parse(text)
-    refuse_layouts(layouts, by_tap)
+    refuse_layouts("taps", layouts, by_tap)
     return Given(modules, places, layouts, rows, without, port_only)
+
+
+def layouts_of_outputs(said: Mapping[str, str], calls: Sequence[Call]) -> dict[str, Layout]:
+    """How outputs lie in the port, by the user's word.
+
+    Raises:
+        InputError: there is no such output, or it has no such axes.
+    """
+    outputs = outputs_of(calls)
+    for tap in said:
+        if tap not in outputs:
+            there = ", ".join(map(repr, outputs))
+            raise InputError(f"output_layouts: there is no output {tap!r}, there is {there}")
+    layouts = {tap: Layout.parse(text) for tap, text in said.items()}
+    refuse_layouts("output_layouts", layouts, outputs)
+    return layouts
 
 
 def _layers_of(variables: AbstractSet[str], calls: Sequence[Call], whole: bool) -> list[str]:
