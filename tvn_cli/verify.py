@@ -1,6 +1,8 @@
 """`tvn verify`: is the port the same function as the original, and as precise, at every layer."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl.flags import FlagValues
@@ -15,11 +17,11 @@ if TYPE_CHECKING:
 
 USAGE = (
     "tvn verify --model=M [--source=PATH] [--weights=W.safetensors] [--report=DIR] [--json=FILE]\n"
-    "           [--level=inference|training|full] [--also=VARIANT,…]\n"
+    "           [--junit=FILE] [--level=inference|training|full] [--also=VARIANT,…]\n"
     "tvn verify --spec=FILE.py [--review] [--level=probes|training|full] [--report=DIR]\n"
-    "           [--json=FILE]"
+    "           [--json=FILE] [--junit=FILE]"
 )
-WITH_SPEC = {"spec", "review", "level", "report", "json"}
+WITH_SPEC = {"spec", "review", "level", "report", "json", "junit"}
 OF_SUBJECT = ("model", "source", "weights", "num_classes", "max_pool_predictions", "use_ema",
               "seed", "batch", "height", "width")  # fmt: skip
 
@@ -36,6 +38,7 @@ def define(flags: Flags) -> None:
                  "and stop")  # fmt: skip
     flags.text("report", "a folder for report.json and report.html")
     flags.text("json", "a file for the report as JSON")
+    flags.text("junit", "a file for the report as JUnit XML: a test case for each tap and value")
     flags.choice("level", ("inference", "probes", "training", "full"), "how much is compared: "
                  "every layer; also probes of other sizes and a training step; also more probes "
                  "and all variants. With --spec, every layer, if it is left out; also further "
@@ -57,14 +60,17 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
     also = _check_flags(values)
     # Only now, for PyTorch takes a second that a refused flag need not wait for.
     from port.memory import keep_freed_memory
-    from verify.reports.files import prepare_outputs, write_report
+    from verify.reports.files import prepare_outputs, require_writable, write_report
 
     keep_freed_memory()
     if values.review:
         return _review(values)
     outputs = prepare_outputs(values.report, values.json)
+    if values.junit is not None:
+        require_writable(Path(values.junit))
     report = _verify_tvn(values, also) if values.spec is None else _verify_spec(values)
     write_report(report, outputs)
+    _tell_others(report, values)
     return 0 if report.passed else 1
 
 
@@ -82,6 +88,20 @@ def _check_flags(values: FlagValues) -> Sequence[str]:
     if values.weights is None:
         required(values, "model")
     return list_variants(values.also, values.level)
+
+
+def _tell_others(report: "Report", values: FlagValues) -> None:
+    """The JUnit file, and annotations where GitHub runs this."""
+    from port.atomic import write_text
+    from verify.testing.annotations import annotate
+    from verify.testing.junit import to_junit
+
+    spec = None if values.spec is None else Path(values.spec)
+    group = report.name if spec is None else spec.stem
+    if values.junit is not None:
+        write_text(values.junit, to_junit(report, group))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        say(*annotate(report, group, spec))
 
 
 def _verify_tvn(values: FlagValues, also: Sequence[str]) -> "Report":

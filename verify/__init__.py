@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from verify.reports.files import prepare_outputs, write_report
     from verify.reports.outcome import Reason
     from verify.reports.report import Report, TapReport
+    from verify.reports.schema import report_schema
     from verify.reports.training_report import TrainingReport, ValueReport
     from verify.reports.trajectory_report import TrajectoryReport
     from verify.specs.about import About, Matching
@@ -65,6 +66,7 @@ _MODULES = {
     "reports.files": ("prepare_outputs", "write_report"),
     "reports.outcome": ("Reason",),
     "reports.report": ("Report", "TapReport"),
+    "reports.schema": ("report_schema",),
     "reports.training_report": ("TrainingReport", "ValueReport"),
     "reports.trajectory_report": ("TrajectoryReport",),
     "specs.about": ("About", "Matching"),
@@ -125,6 +127,7 @@ __all__ = [
     "port_spec",
     "prepare_outputs",
     "probe_input",
+    "report_schema",
     "saved_model",
     "tf1_graph",
     "tf_function",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -39,19 +40,29 @@ def test_right_weights_pass_with_a_row_a_tap_and_reports(
 
 
 def test_wrong_weights_fail_with_status_1_and_the_layers_name(
-    weights: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    weights: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     right = port.load_weights(weights)
     wrong = dict(right.state_dict)
     key = "blocks.1.0.path.spatial.conv.weight"
     wrong[key] = wrong[key].transpose(2, 3).contiguous()
     port.save_weights(weights, right.genotype, wrong, right.about)
-    flags = (f"--source={checkpoint}", f"--weights={weights}", f"--json={tmp_path / 'r.json'}")
+    flags = [f"--source={checkpoint}", f"--weights={weights}", f"--json={tmp_path / 'r.json'}"]
+    flags += [f"--junit={tmp_path / 'r.xml'}"]
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     done = tvn(capsys, "verify", "--level=inference", *flags)
     assert done.status == 1
     layer = "Block-1-0/STConvs/depthwise_conv2d"
     assert "FAILED" in done.out and f"first at {layer}" in done.out
-    assert json.loads((tmp_path / "r.json").read_text())["first_failure"] == layer
+    data = json.loads((tmp_path / "r.json").read_text())
+    assert data["first_failure"] == layer and data["guilty"] == [layer]
+    assert f"::error title=w[{layer}] is wrong::{layer} [" in done.out
+    cases = ElementTree.parse(tmp_path / "r.xml").getroot().iter("testcase")
+    assert [c.get("name") for c in cases if c.find("failure") is not None] == [f"w[{layer}]"]
 
 
 def test_a_model_alone_will_do(genotype_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

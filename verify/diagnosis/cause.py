@@ -55,6 +55,7 @@ class Cause:
             "cause": self.name,
             "explained": self.explained,
             "detail": self.detail or None,
+            "line": str(self),
             "or": list(self.also),
             "next": [{"cause": name, "explained": share} for name, share in self.instead],
         }

@@ -33,12 +33,21 @@ def prepare_outputs(folder: str | Path | None, json: str | Path | None) -> Outpu
     if json is not None:
         outputs[Path(json)] = "json"
     for path in outputs:
-        try:
-            with tempfile.TemporaryFile(dir=path.parent):
-                pass
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+        require_writable(path)
     return outputs
+
+
+def require_writable(path: Path) -> None:
+    """Refuse a file that could not be written once the work is done.
+
+    Raises:
+        InputError: its folder is not there, or cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def write_report(report: Report, outputs: Outputs) -> None:

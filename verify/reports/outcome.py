@@ -73,6 +73,12 @@ class Outcome(Protocol):
         ...
 
 
+def in_one_line(outcome: Outcome) -> str:
+    """For a Python prompt."""
+    word = "passed" if outcome.passed else "FAILED"
+    return f"<{type(outcome).__name__}: {word}, {outcome.summary}>"
+
+
 def explain(diagnosis: Explanation | None) -> dict[str, Any] | None:
     """A diagnosis as plain data, with the lines that tell it."""
     if diagnosis is None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from verify.numerics.verdicts import SAME_PRECISION_FACTOR, Verdict
 from verify.reports import page
-from verify.reports.outcome import Explanation, Outcome, Reason, explain, to_json
+from verify.reports.outcome import Explanation, Outcome, Reason, explain, in_one_line, to_json
 from verify.specs.about import About
 
+# Of `report.schema.json`. What is added to it changes no number, what changes it does.
 SCHEMA = "tvn-verify-report/1"
 
 
@@ -152,6 +153,7 @@ class Report:
             "first_failure": self.first_failure,
             "summary": self.summary,
             "about": self.about.to_dict(),
+            "guilty": [tap.name for tap in self.guilty],
             "taps": [tap.to_dict() for tap in self.taps],
             "further": {name: outcome.to_dict() for name, outcome in self.further.items()},
             "diagnosis": explain(self.diagnosis),
@@ -159,7 +161,7 @@ class Report:
 
     def __repr__(self) -> str:
         """One line."""
-        return f"<Report: {'passed' if self.passed else 'FAILED'}, {self.summary}>"
+        return in_one_line(self)
 
     def to_json(self) -> str:
         """The whole report as JSON; an infinite error is null there, since JSON has none."""

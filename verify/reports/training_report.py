@@ -13,7 +13,7 @@ from verify.numerics.verdicts import (
     SAME_PRECISION_FACTOR,
     factor_needed,
 )
-from verify.reports.outcome import Explanation, Reason, explain
+from verify.reports.outcome import Explanation, Reason, explain, in_one_line
 from verify.specs.about import About
 from verify.specs.training_spec import gradient_of
 
@@ -149,7 +149,7 @@ class ValueReport:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingReport:
     """The outcome; `values` in the order of computation, forward and then back from the loss.
 
@@ -213,6 +213,10 @@ class TrainingReport:
             "diagnosis": explain(self.diagnosis),
             "values": [value.to_dict() for value in self.values],
         }
+
+    def __repr__(self) -> str:
+        """One line."""
+        return in_one_line(self)
 
 
 def _share(error: float, unit: float) -> float:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from verify.reports.outcome import in_one_line
 from verify.specs.about import About
+
+SCHEMA = "tvn-trajectory-report/1"
 
 # Of the way that the weights have come. A correct port was measured at 1e-13 to 1e-10.
 SAME_TRAJECTORY_BOUND = 1e-8
@@ -14,7 +17,7 @@ SAME_TRAJECTORY_BOUND = 1e-8
 STRAY_FACTOR = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrajectoryReport:
     """Distances after each step, as shares of the way that the original has come in float64.
 
@@ -81,6 +84,7 @@ class TrajectoryReport:
     def to_dict(self) -> dict[str, Any]:
         """The whole report as plain data."""
         return {
+            "schema": SCHEMA,
             "name": self.name,
             "passed": self.passed,
             "first_failure": self.first_failure,
@@ -94,3 +98,7 @@ class TrajectoryReport:
             "about": self.about.to_dict(),
             "losses": {side: list(losses) for side, losses in self.losses.items()},
         }
+
+    def __repr__(self) -> str:
+        """One line."""
+        return in_one_line(self)

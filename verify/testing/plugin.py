@@ -139,6 +139,8 @@ class ParityItem(pytest.Item):
             raise DifferenceError(self._row["text"])
         if self._row["outcome"] == "follows":
             pytest.xfail(self._row["text"])
+        if self._row["outcome"] == "not judged":
+            pytest.skip(self._row["text"])
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The figures and the cause, without a traceback."""

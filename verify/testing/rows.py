@@ -1,14 +1,18 @@
-"""A report as a list of tests: what passed, what is wrong by itself, and what follows from that."""
+"""A report as a list of tests: what passed, what is wrong by itself, and what follows from that.
 
-from collections.abc import Iterator, Mapping, Sequence
+Pytest's plugin, the JUnit file and the annotations all show these rows, under these names.
+"""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 from verify.reports.outcome import Explanation, Outcome
 from verify.reports.report import Report, TapReport
 from verify.reports.training_report import TrainingReport
+from verify.specs.about import About
 from verify.testing.complaint import complain, describe_tap, describe_value
 
-PASSED, FAILED, FOLLOWS = "passed", "failed", "follows"
+PASSED, FAILED, FOLLOWS, NOT_JUDGED = "passed", "failed", "follows", "not judged"
 # The test that fails where the port does, but at none of its taps.
 VERDICT = "verdict"
 
@@ -25,11 +29,29 @@ def rows_of(report: Report) -> list[Row]:
     """Every tap, and every value of what was judged besides."""
     rows = [*_of_layers(report.taps, report.guilty, report.diagnosis, "")]
     layers_failed = any(row["outcome"] == FAILED for row in rows)
+    names = {row["name"] for row in rows}
     for name, outcome in report.further.items():
-        rows += _of_further(name, outcome, layers_failed)
+        for row in _of_further(name, outcome, layers_failed):
+            if row["name"] in names:  # a training step has an output, too
+                row["name"] = f"{name}: {row['name']}"
+            names.add(row["name"])
+            rows.append(row)
     if not report.passed and all(row["outcome"] == PASSED for row in rows):
         rows.append(Row(name=VERDICT, outcome=FAILED, text=complain(report)))
-    return rows
+    return [*rows, *_not_judged(report.about, names)]
+
+
+def case_name(group: str, row: Row) -> str:
+    """What a row is called as a test, wherever tests are listed."""
+    return f"{group}[{row['name']}]"
+
+
+def _not_judged(about: About, judged: Container[str]) -> Iterator[Row]:
+    """What was to be judged and could not be, with the reason."""
+    not_compared = about.matching.not_compared if about.matching else {}
+    for name, why in {**not_compared, **(about.skipped or {})}.items():
+        if name not in judged:
+            yield Row(name=name, outcome=NOT_JUDGED, text=why)
 
 
 def _of_layers(

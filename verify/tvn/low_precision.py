@@ -19,12 +19,14 @@ from torch import Tensor
 
 from verify.numerics.compare import Difference, difference
 from verify.numerics.probes import probe_video
+from verify.reports.outcome import in_one_line
 from verify.runners.pytorch import TorchRunner
 from verify.specs.about import About
 from verify.specs.spec import PortSpec, See, Stage
 from verify.specs.walk import all_taps, walk
 from verify.tvn.spec import VIDEO, TvnPort, stage_calls
 
+SCHEMA = "tvn-low-precision-report/1"
 CLIPS = 64
 # Of the clips that are decided clearly. What is left is for errors beyond the typical.
 AGREEMENT_BOUND = 0.95
@@ -62,7 +64,7 @@ class Agreement:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LowPrecisionReport:
     """Errors by tap against the float64 truth, and how often the top class is the same.
 
@@ -106,9 +108,14 @@ class LowPrecisionReport:
         errors = [difference.relative for difference in self.taps.values()]
         return {"values": len(errors), "bfloat16_error": max(errors, default=np.inf)}
 
+    def __repr__(self) -> str:
+        """One line."""
+        return in_one_line(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The figures, for JSON."""
         return {
+            "schema": SCHEMA,
             "name": self.name,
             "passed": self.passed,
             "first_failure": self.first_failure,
