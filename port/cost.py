@@ -6,13 +6,13 @@ second what nothing else here needs.
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from port.block import Block
 from port.genotype import Genotype
-from port.layers import Conv2d, TemporalConv, TemporalPool
+from port.layers import Conv2d, DepthwiseConv2d, TemporalConv, TemporalPool
 from port.model import TinyVideoNet
 from port.path import ConvNorm, Gate
 from port.tf_semantics import same_output_size
@@ -36,8 +36,8 @@ def count(genotype: Genotype, num_classes: int) -> Cost:
     shapes = _stream_shapes(genotype)
     for block, repeats in zip(genotype.blocks, net.blocks, strict=True):
         shape = shapes[block.inputs[0] if block.inputs else -1]
-        for repeat in repeats:  # type: ignore[union-attr]
-            cost, shape = _block(repeat, shape)
+        for repeat in repeats.children():
+            cost, shape = _block(cast(Block, repeat), shape)
             total += cost
         shapes.append(shape)
     total += net.head.dense.weight.numel() * (shapes[-1][0] // net.out_frames)
@@ -62,9 +62,12 @@ def _block(block: Block, shape: Shape) -> tuple[int, Shape]:
             convs = (conv for conv in layer.layers if isinstance(conv, Conv2d))
             total += clips * sum(conv.weight.numel() for conv in convs)
             continue
-        shape = _strided(layer.conv if isinstance(layer, ConvNorm) else layer, shape)
         if isinstance(layer, ConvNorm):
-            total += layer.conv.weight.numel() * prod(shape)
+            conv = cast(Conv2d | DepthwiseConv2d, layer.conv)
+            shape = _strided(conv, shape)
+            total += conv.weight.numel() * prod(shape)
+        else:
+            shape = _strided(layer, shape)
     return total, shape
 
 
