@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from port.factory import create_model
     from port.genotype import Genotype, list_models
     from port.model import TinyVideoNet
+    from port.optimize.optimize import optimize
     from port.taps import capture
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "export_onnx",
     "list_models",
     "load_weights",
+    "optimize",
     "save_weights",
     "state_dict_from_tf",
     "tf_from_state_dict",
@@ -47,6 +49,7 @@ _MODULES = {
     "export_onnx": "export",
     "list_models": "genotype",
     "load_weights": "convert.weights",
+    "optimize": "optimize.optimize",
     "save_weights": "convert.weights",
     "state_dict_from_tf": "convert.state_dict",
     "tf_from_state_dict": "convert.state_dict",

@@ -72,13 +72,17 @@ class Residual(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """What `sample` left of the block's input, projected, and its layers' output `y`, added."""
         skip = self.norm(self.conv(x))
-        # The original adds with broadcasting, which lets an axis of one pixel pass.
-        if any(a != b and 1 not in (a, b) for a, b in zip(skip.shape, y.shape, strict=True)):
-            raise InputError(
-                f"{self.name}: the skip is {skip.shape[-2]} x {skip.shape[-1]} pixels, "
-                f"what it is added to {y.shape[-2]} x {y.shape[-1]}; feed another height or width"
-            )
+        check_summands(self.name, skip, y)
         return self.add(skip, y)
+
+
+def check_summands(name: str, skip: Tensor, y: Tensor) -> None:
+    """Refuse what the original does not add up; it lets an axis of one pixel pass."""
+    if any(a != b and 1 not in (a, b) for a, b in zip(skip.shape, y.shape, strict=True)):
+        raise InputError(
+            f"{name}: the skip is {skip.shape[-2]} x {skip.shape[-1]} pixels, "
+            f"what it is added to {y.shape[-2]} x {y.shape[-1]}; feed another height or width"
+        )
 
 
 class Sample(nn.Module):
