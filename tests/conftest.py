@@ -6,6 +6,7 @@ leaves behind what another could meet.
 
 import os
 import random
+import signal
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 torch.set_num_threads(THREADS)
+
+# A shell starts what runs in the background deaf to Ctrl-C, and so would be every command tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples on every machine and in every run; building a graph may take its time.
 settings.register_profile(
