@@ -6,7 +6,8 @@ from functools import cache
 
 LETTERS = {"q": "query", "k": "key", "v": "value"}
 NUMBERED = re.compile(r"[a-z]+|[0-9]+")
-WORD = re.compile(r"[1-3]d(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# A letter behind a figure counts on, as in `block1b`, but those of an attention.
+WORD = re.compile(r"[1-3]d(?![a-z])|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]{2,}|(?<![0-9])[a-z]|[kqv]")
 
 
 @cache

@@ -10,7 +10,7 @@ Where a mistake outside of all modules makes the trail end, the next layer in or
 taken, and said so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -247,8 +247,11 @@ class Matcher:
             for call in holding or possible
             if share((*call.reads, *call.steps), reads) or call.tap in self._begun
         ]
-        # Of what reads the same, numbers in names may tell; else sides count in ways of their own.
-        unlikeness = _unlikeness if reading else _unlikeness_of_words
+        # Of what reads the same, numbers in names may tell; else sides count in ways of their own,
+        # and a layer that has its module is left only because that one stopped at its work.
+        unlikeness = (
+            _unlikeness if reading else partial(_unlikeness_in_order, set(self._filled.values()))
+        )
         like = sorted(reading or holding or possible, key=partial(unlikeness, path))
         first, *others = like
         named = all(likeness(first.tap, path) > likeness(call.tap, path) for call in others)
@@ -352,11 +355,13 @@ class Matcher:
 
 def _unlikeness(path: str, call: Call) -> tuple[float, int]:
     """By which the likeliest comes first; of equals the order stays."""
-    return _unlikeness_of_words(path, call), -numbered_likeness(call.tap, path)
+    return -likeness(call.tap, path), -numbered_likeness(call.tap, path)
 
 
-def _unlikeness_of_words(path: str, call: Call) -> float:
-    return -likeness(call.tap, path)
+def _unlikeness_in_order(
+    taken: Collection[tuple[str, ...]], path: str, call: Call
+) -> tuple[bool, float]:
+    return call.variables in taken, -likeness(call.tap, path)
 
 
 def own_variables_of(calls: Sequence[Call]) -> tuple[str, ...]:

@@ -49,3 +49,17 @@ def test_what_is_behind_it_is_matched_by_what_it_reads_and_right_by_itself() -> 
     spec = port_spec("smaller", KerasModel(build, seed=0), Port(), probe_input((2, 9, 9, 3)))
     assert matching_of(spec).weights["block1b_conv/kernel"].startswith("blocks.1.conv.weight")
     assert [tap.name for tap in compare_layers(spec).guilty] == ["stem"]
+
+
+def test_a_layer_whose_module_stops_there_is_not_given_to_another_module() -> None:
+    class Stopping(Port):
+        def forward(self, x: Tensor) -> Tensor:
+            first = self.blocks[0]
+            cut: Tensor = first.bn(first.conv(self.stem(x))[:, :5])
+            return cut
+
+    spec = port_spec("stops", KerasModel(build, seed=0), Stopping(), probe_input((2, 9, 9, 3)))
+    for number, block in enumerate(("1a", "1b", "2a")):
+        for layer in ("conv/kernel", "bn/gamma"):
+            key = matching_of(spec).weights[f"block{block}_{layer}"]
+            assert key.startswith(f"blocks.{number}.{layer.split('/')[0]}.")
