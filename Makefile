@@ -5,13 +5,18 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 EXAMPLES := .venv/examples
 
-.PHONY: demo test test-random test-slow lint format clean
+.PHONY: demo test test-page test-random test-slow lint format clean
 
 demo: $(INSTALLED)
 	$(BIN)/tvn demo
 
 test: lint
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# The report page in a browser. `make test` runs this, too, where there is a Chromium.
+test-page: $(INSTALLED)
+	command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium
+	$(BIN)/pytest tests/verify/reports/test_page_in_browser.py
 
 # In another order each time: `make test-random TIMES=10`; `SEED=n` begins with order n.
 TIMES ?= 1

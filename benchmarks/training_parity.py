@@ -14,7 +14,7 @@ import numpy as np
 from port import Genotype
 from verify.engine.training import GRADIENT, compare_training
 from verify.engine.trajectory import compare_trajectory
-from verify.reports.plot import draw_trajectory
+from verify.reports.page.charts import draw_trajectory
 from verify.tvn.optimizers import OptimizerSpec
 from verify.tvn.subject import Subject
 from verify.tvn.training_spec import tvn_training_spec, tvn_trajectory_spec

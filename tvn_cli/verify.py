@@ -1,9 +1,11 @@
 """`tvn verify`: is the port the same function as the original, and as precise, at every layer."""
 
 import os
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl.flags import FlagValues
 
@@ -69,6 +71,7 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
     if values.junit is not None:
         require_writable(Path(values.junit))
     report = _verify_tvn(values, also) if values.spec is None else _verify_spec(values)
+    report = replace(report, made={**report.made, **_request(values)})
     write_report(report, outputs)
     _tell_others(report, values)
     return 0 if report.passed else 1
@@ -102,6 +105,17 @@ def _tell_others(report: "Report", values: FlagValues) -> None:
         write_text(values.junit, to_junit(report, group))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         say(*annotate(report, group, spec))
+
+
+def _request(values: FlagValues) -> dict[str, Any]:
+    """What was asked for, and the digests of the files that were named."""
+    from port.certificate import file_digest
+
+    given = [values[name].serialize() for name in values if values[name].present]
+    files = [values[name].value for name in ("spec", "weights", "source")]
+    read = [file for file in files if file is not None and Path(file).is_file()]
+    digests = {file: file_digest(file) for file in read}
+    return {"command": shlex.join(["tvn", "verify", *sorted(given)]), "sha256": digests}
 
 
 def _verify_tvn(values: FlagValues, also: Sequence[str]) -> "Report":

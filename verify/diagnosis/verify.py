@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from port.errors import InputError
 from verify.diagnosis.plan import PortPlan, planned
 from verify.engine.comparer import Comparer
 from verify.engine.events import Explained, Judged, Part, Skipped, Watch, ignore
+from verify.engine.inference import compare_layers
+from verify.reports.circumstances import circumstances
 from verify.reports.outcome import Explanation, Outcome
 from verify.reports.report import Report
 from verify.reports.training_report import TrainingReport
@@ -47,7 +50,7 @@ def verify(
     judges, variants = plan.judges(level), plan.variant_judges(tuple(dict.fromkeys(also)))
     skipped, outcomes = dict[str, str](), dict[str, Outcome]()
     with closing(Comparer(watch, apart=plan.heavy)) as comparer:
-        report = comparer.compare(plan.sides)
+        report = comparer.compare(plan.sides, partial(compare_layers, mapped=True))
         watch(Judged(Part.LAYERS, report))
         if diagnose and not report.passed:
             comparer.close()  # the diagnosis needs the memory
@@ -73,7 +76,7 @@ def verify(
         skipped |= dict.fromkeys(variants, PORT_FAILED)
         watch(Skipped(tuple(variants), PORT_FAILED))
     about = replace(report.about, skipped=skipped)
-    return replace(report, further=outcomes, about=about)
+    return replace(report, further=outcomes, about=about, made=circumstances())
 
 
 def _why(

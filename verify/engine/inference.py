@@ -10,6 +10,7 @@ import numpy as np
 from verify.engine.rounded_constants import look_at_constants
 from verify.engine.second_look import alone_again, second_look
 from verify.numerics.compare import Difference, difference
+from verify.numerics.error_map import ErrorMap, error_map
 from verify.numerics.verdicts import Verdict
 from verify.reports.report import Report, TapReport
 from verify.specs.spec import Arrays, OriginalRunner, PortRunner, PortSpec, Stage
@@ -18,7 +19,7 @@ from verify.specs.walk import can_run, kept, steps
 Watcher = Callable[[TapReport], None]
 
 
-def compare_layers(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
+def compare_layers(spec: PortSpec, *, watch: Watcher | None = None, mapped: bool = False) -> Report:
     """Compare a port with its original, layer by layer.
 
     Accumulated, each side computes everything from the input. Isolated, each layer is fed what
@@ -28,6 +29,7 @@ def compare_layers(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
     Args:
         spec: the port and its original.
         watch: called with each tap's report as soon as it is judged.
+        mapped: keep of every layer where its error is; else of those that are wrong by themselves.
 
     Returns:
         The report; `report.passed` is the verdict.
@@ -43,6 +45,7 @@ def compare_layers(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
             inputs=spec.inputs,
             other_weights=spec.other_weights,
             isolates=spec.isolates,
+            mapped=mapped,
         )
         for stage, still_read in steps(spec.stages):
             for tap in comparison.judge(stage, still_read):
@@ -51,7 +54,8 @@ def compare_layers(spec: PortSpec, *, watch: Watcher | None = None) -> Report:
                     watch(tap)
     taps = second_look(spec, look_at_constants(spec, taps))
     seconds = round(time.monotonic() - start, 1)
-    return Report(spec.name, taps, replace(spec.about, seconds=seconds))
+    about = replace(spec.about, seconds=seconds)
+    return Report(spec.name, taps, about, stages=tuple(spec.stages))
 
 
 class Comparison:
@@ -66,10 +70,11 @@ class Comparison:
         inputs: Mapping[str, np.ndarray],
         other_weights: Mapping[str, tuple[str, ...]],
         isolates: bool,
+        mapped: bool = False,
     ) -> None:
         self.original64, self.original32 = original64, original32
         self.port64, self.port32 = port64, port32
-        self.other_weights, self.isolates = other_weights, isolates
+        self.other_weights, self.isolates, self.mapped = other_weights, isolates, mapped
         self.carried: dict[str, Arrays] = {
             side: dict(inputs) for side in ("original64", "original32", "port64", "port32")
         }
@@ -95,7 +100,7 @@ class Comparison:
         self._carry("original32", original32, still_read)
         del truth
         seen |= original32
-        isolated = self._isolated(stage, seen) if self.isolates else {}
+        isolated, maps = self._isolated(stage, seen) if self.isolates else ({}, {})
         for name in stage.taps:
             yield TapReport(
                 name,
@@ -104,6 +109,7 @@ class Comparison:
                 isolated.get(name),
                 self.other_weights.get(name, ()),
                 self.isolates,
+                maps.get(name),
             )
 
     def _stream(
@@ -124,25 +130,31 @@ class Comparison:
         self._carry(side, outputs, still_read)
         return differences
 
-    def _isolated(self, stage: Stage, seen: Arrays) -> dict[str, Verdict]:
+    def _isolated(
+        self, stage: Stage, seen: Arrays
+    ) -> tuple[dict[str, Verdict], dict[str, ErrorMap | None]]:
         """Each layer by itself, on exactly what the original's float32 layers read."""
         port32: Arrays = {}
         self.port32.run_layers(stage, seen, port32.__setitem__)
         verdicts: dict[str, Verdict] = {}
+        maps: dict[str, ErrorMap | None] = {}
 
         def see(name: str, port64: np.ndarray) -> None:
             if name in port32:
-                truth = self.original64.run_layer(name, seen)
-                function, precision = (difference(a, truth) for a in (port64, port32.pop(name)))
+                truth, rounded = self.original64.run_layer(name, seen), port32.pop(name)
+                function, precision = (difference(a, truth) for a in (port64, rounded))
                 if truth.dtype.kind != "f":
                     # Whole numbers such as a largest class are exact, or another function's; in
                     # float32 two classes that are all but equal may change places on either side.
                     precision = function
                 verdict = Verdict(function, precision, difference(seen[name], truth))
                 verdicts[name] = alone_again(verdict, name, seen, truth, self.original32)
+                if self.mapped or not verdicts[name].passed:
+                    exact = None if verdicts[name].same_function else port64
+                    maps[name] = error_map(rounded, seen[name], truth, exact)
 
         self.port64.run_layers(stage, seen, see)
-        return verdicts
+        return verdicts, maps
 
     def _carry(self, side: str, outputs: Arrays, still_read: set[str]) -> None:
         self.carried[side] = kept(self.carried[side] | outputs, still_read)

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from verify.numerics.error_map import ErrorMap
 from verify.numerics.verdicts import SAME_PRECISION_FACTOR, Verdict
 from verify.reports import page
 from verify.reports.outcome import Explanation, Outcome, Reason, explain, in_one_line, to_json
 from verify.specs.about import About
+from verify.specs.spec import Stage
 
 # Of `report.schema.json`. What is added to it changes no number, what changes it does.
 SCHEMA = "tvn-verify-report/1"
@@ -20,7 +22,8 @@ class TapReport:
 
     `other_weights`: the layer's variables that are not the original's bit for bit. They count
     even where no input that was tried shows the difference, as behind a channel that is dead.
-    `isolates` is False where no layer was judged alone, because this port's cannot be.
+    `isolates` is False where no layer was judged alone, because this port's cannot be. `error_map`
+    says where the layer's own error is, where that was kept.
     """
 
     name: str
@@ -29,6 +32,7 @@ class TapReport:
     isolated: Verdict | None
     other_weights: tuple[str, ...] = ()
     isolates: bool = True
+    error_map: ErrorMap | None = None
 
     @property
     def passed(self) -> bool:
@@ -79,6 +83,7 @@ class TapReport:
             "accumulated": self.accumulated and self.accumulated.to_dict(),
             "isolated": self.isolated and self.isolated.to_dict(),
             "other_weights": list(self.other_weights),
+            "error_map": self.error_map and self.error_map.to_dict(),
         }
 
 
@@ -87,7 +92,8 @@ class Report:
     """The outcome of one verification; `taps` in the order of computation.
 
     `further` are the outcomes of what else was judged, by name: probes, training, variants;
-    `diagnosis` says why it failed (`verify.diagnosis.diagnose`), if it did and was looked into.
+    `diagnosis` says why it failed (`verify.diagnosis.diagnose`), if it did and was looked into;
+    `stages` are the parts that the net was run in; `made`: when, where and with which versions.
     """
 
     name: str
@@ -95,6 +101,8 @@ class Report:
     about: About = field(default_factory=About)
     further: Mapping[str, Outcome] = field(default_factory=dict)
     diagnosis: Explanation | None = None
+    stages: Sequence[Stage] = ()
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -153,6 +161,8 @@ class Report:
             "first_failure": self.first_failure,
             "summary": self.summary,
             "about": self.about.to_dict(),
+            "made": dict(self.made),
+            "stages": [stage.to_dict() for stage in self.stages],
             "guilty": [tap.name for tap in self.guilty],
             "taps": [tap.to_dict() for tap in self.taps],
             "further": {name: outcome.to_dict() for name, outcome in self.further.items()},
@@ -170,3 +180,7 @@ class Report:
     def to_html(self) -> str:
         """The whole report as one self-contained page."""
         return page.render(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        """The verdict and the guilty layers, for a notebook."""
+        return page.render_summary(self.to_dict())
