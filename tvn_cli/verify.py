@@ -47,7 +47,7 @@ def define(flags: Flags) -> None:
                  "inputs (probes); also training steps (training); all of that (full)",
                  "training")  # fmt: skip
     flags.several("also", "variants of the port to judge too, of onnx, onnx_whole, channels_last, "
-                  "folded, exported, compiled, bfloat16")  # fmt: skip
+                  "folded, optimized, exported, compiled, bfloat16")  # fmt: skip
     flags.number("batch", "clips; one alone cannot show that clips get mixed", 2)
     flags.size()
     flags.number("seed", "of the clips, and of the weights where they are seeded", 0, least=0)

@@ -6,7 +6,16 @@ from importlib.util import find_spec
 from port.errors import InputError
 
 BFLOAT16 = "bfloat16"  # judged in a way of its own
-NAMES = ("onnx", "onnx_whole", "channels_last", "folded", "exported", "compiled", BFLOAT16)
+NAMES = (
+    "onnx",
+    "onnx_whole",
+    "channels_last",
+    "folded",
+    "optimized",
+    "exported",
+    "compiled",
+    BFLOAT16,
+)
 
 
 def list_variants(names: Sequence[str], level: str) -> tuple[str, ...]:

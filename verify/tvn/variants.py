@@ -16,6 +16,8 @@ from port.errors import InputError
 from port.export import INPUT, to_onnx, value_names
 from port.fold import fold_batch_norms
 from port.model import TinyVideoNet
+from port.optimize.kernel.build import load_kernel
+from port.optimize.optimize import optimize, rewrite
 from port.taps import tapped_modules
 from verify.runners.program import ProgramRunner
 from verify.runners.pytorch import TorchRunner, from_nhwc
@@ -85,6 +87,22 @@ def _folded(spec: PortSpec, port: TvnPort) -> PortSpec:
     )
 
 
+def _optimized(spec: PortSpec, port: TvnPort) -> PortSpec:
+    """What `port.optimize` makes: in float64 by PyTorch's products, in float32 as it is used."""
+    gone = tapped_modules(port.net).keys() - tapped_modules(rewrite(port.net)).keys()
+    units = "the processor's bfloat16 units, in parts" if load_kernel() else "PyTorch"
+    notes = {
+        "optimized": f"{len(gone)} layers are one with others; float32 is multiplied by {units}",
+        "taps gone": sorted(gone),
+    }
+    runner = partial(TorchRunner, memory_format=torch.channels_last)
+    return replace(
+        _without(spec, gone),
+        port=VariantPort(port.net, port.batch, optimize, runner),
+        about=_remarked(spec, notes),
+    )
+
+
 def _exported(spec: PortSpec, port: TvnPort) -> PortSpec:
     return replace(spec, port=VariantPort(port.net, port.batch, runner=ProgramRunner))
 
@@ -144,6 +162,7 @@ VARIANTS: dict[str, Callable[[PortSpec, TvnPort], PortSpec]] = {
     "onnx_whole": _onnx_whole,
     "channels_last": _channels_last,
     "folded": _folded,
+    "optimized": _optimized,
     "exported": _exported,
     "compiled": _compiled,
 }

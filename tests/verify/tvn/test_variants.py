@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
@@ -10,6 +11,14 @@ import port.fold
 import verify
 from port import Genotype, InputError, TinyVideoNet
 from port.layers import BatchNorm
+from port.optimize import products
+from port.optimize.frames import FramePool
+from port.optimize.gates import GatedExpansion
+from port.optimize.kernel.build import load_kernel
+from port.optimize.optimize import optimize
+from port.optimize.pointwise import Pointwise
+from port.optimize.products import SplitPointwise
+from port.optimize.skips import JoinedResidual
 from port.taps import tapped_modules
 from tests.verify.nets import EVERY_LAYER
 from tests.verify.variants import SPEC, copy_of_port, judge
@@ -18,11 +27,17 @@ from verify.tvn.spec import TvnPort
 from verify.tvn.variants import VARIANTS, VariantPort, variant
 
 
-@pytest.mark.parametrize("name", ["channels_last", "folded", "exported"])
+@pytest.mark.parametrize("name", ["channels_last", "folded", "optimized", "exported"])
 def test_a_variant_of_a_right_port_passes_at_every_tap(name: str) -> None:
     report = judge(name)
     assert report.passed, report.summary
     assert all(tap.isolated for tap in report.taps)
+
+
+def test_the_kernels_products_pass_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "LEAST_OUTPUTS", 1)
+    report = judge("optimized")
+    assert report.passed, report.summary
 
 
 def test_folded_convolutions_are_named_and_the_rest_is_judged() -> None:
@@ -45,6 +60,36 @@ def test_a_fold_that_forgets_epsilon_fails_at_the_first_batch_norm() -> None:
     assert report.first_failure == "Block-0-0/STConvs/batch_normalization"
     alone = [tap.name for tap in report.taps if not (tap.isolated and tap.isolated.passed)]
     assert alone == [tap.name for tap in report.taps if "batch_normalization" in tap.name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute", "value", "at"),
+    [
+        (GatedExpansion, "frames", 1, "Block-0-0"),
+        (Pointwise, "shift", None, "Block-1-0"),
+        (JoinedResidual, "sample", torch.nn.Identity(), "Block-1-0"),
+        (FramePool, "windows", [range(1), range(1)], "Block-2-0/STConvs/temporal_max_pool"),
+        (SplitPointwise, "bias", None, "Block-0-0/STConvs/relu"),
+    ],
+)
+def test_a_mistake_of_a_pass_fails_where_it_is(
+    kind: type, attribute: str, value: object, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind is SplitPointwise and load_kernel() is None:
+        pytest.skip("no AMX or no C compiler")
+    monkeypatch.setattr(products, "LEAST_OUTPUTS", 1)  # or the kernel leaves so small a net alone
+
+    def spoil(net: TinyVideoNet) -> TinyVideoNet:
+        fast = optimize(net)
+        for module in fast.modules():
+            if isinstance(module, kind) and getattr(module, "kind", "maxpool") == "maxpool":
+                setattr(module, attribute, value)
+        return fast
+
+    spec = variant("optimized", SPEC)
+    wrong = replace(cast(VariantPort, spec.port), net=copy_of_port(), change=spoil)
+    report = verify.compare_layers(replace(spec, port=wrong))
+    assert report.first_failure == at
 
 
 def test_an_exported_program_with_a_changed_weight_fails_at_its_layer() -> None:
