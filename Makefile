@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 EXAMPLES := .venv/examples
 
-.PHONY: demo test test-page test-random test-slow lint format clean
+.PHONY: demo test test-page test-random test-slow docs lint format clean
 
 demo: $(INSTALLED)
 	$(BIN)/tvn demo
@@ -29,6 +29,10 @@ test-random: $(INSTALLED)
 
 test-slow: $(EXAMPLES)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow
+
+# The documentation as a site, in site/; a broken link is an error.
+docs: $(INSTALLED)
+	$(BIN)/zensical build --strict --clean
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

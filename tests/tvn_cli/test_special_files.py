@@ -34,7 +34,18 @@ from tvn_cli.main import COMMANDS
 
 SECONDS, BYTES = 10, 2 << 30
 # Flags that are strings and no paths, or paths of what is written.
-OTHERS = {"prefix", "output", "report", "json", "timeline", "annotate", "preset", "split", "budget"}
+OTHERS = {
+    "prefix",
+    "output",
+    "report",
+    "json",
+    "junit",
+    "timeline",
+    "annotate",
+    "preset",
+    "split",
+    "budget",
+}
 OTHERS |= {"device"}
 # What a special file may be a link to, beside what is a link already.
 LINKED = ("pipe", "socket", "sparse", "folder")
