@@ -24,7 +24,7 @@ class LayerView:
     is what the original computes, in its own. What a port does between two tapped modules belongs
     to the second: where a module is right by itself, that may be what is wrong. `again` runs the
     port as a whole for this tap, where that can be done; `around` is the module in which its own
-    is; `stepwise`: the module works once a step, all of which are the tap.
+    is, `whole` the port's own; `stepwise`: the module works once a step, all of which are the tap.
     """
 
     tap: str
@@ -35,6 +35,7 @@ class LayerView:
     layout: Callable[[Tensor], np.ndarray]
     again: Callable[[], np.ndarray] | None = None
     around: nn.Module | None = None
+    whole: nn.Module | None = None
     stepwise: bool = False
 
     @torch.no_grad()
@@ -82,7 +83,13 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
     if not isinstance(runner, StepwiseRunner):
         return view
     again = partial(runner.run_tap, tap, stage, seen)
-    return replace(view, again=again, around=runner.around(tap), stepwise=runner.goes_by_steps(tap))
+    return replace(
+        view,
+        again=again,
+        around=runner.around(tap),
+        whole=runner.whole,
+        stepwise=runner.goes_by_steps(tap),
+    )
 
 
 def _arguments(

@@ -1,105 +1,137 @@
-"""How the heads of an attention are split and merged, where somebody wrote it with linear layers.
+"""What is wrong with an attention that somebody wrote with linear layers.
 
 What the original computes is found first: attention over query, key and value, as the port's own
-linear layers give them, with so many heads. Then the mistake is the one that gives what the port's
-last linear layer reads.
+linear layers give them, with so many heads and such a mask. Then the mistake is the one that gives
+what the port's last linear layer reads.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import permutations, product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from verify.diagnosis.cause import EXPLAINED, Repair, explained_share, same
-from verify.diagnosis.fault import behaves
+from verify.diagnosis.fault import Site, behaves
 from verify.diagnosis.layer_view import LayerView
+from verify.diagnosis.sources import Source
+from verify.diagnosis.written_attention import (
+    BY_QUERY,
+    CAUSAL,
+    NAMED_MASKS,
+    NO_MASK,
+    PADDING,
+    PROJECTIONS,
+    WrittenAttention,
+)
+from verify.runners.pytorch import REFUSALS
+
+# Of longer sequences no padding is looked for.
+MOST_TOKENS = 128
+SHARES = {
+    "none": "softmax is missing",
+    "sigmoid": "sigmoid in place of softmax",
+    "over queries": "softmax goes over another axis than the keys",
+    "over heads": "softmax goes over another axis than the keys",
+}
 
 
 @dataclass(frozen=True)
-class _Attention:
-    """With `heads` of them; the other fields are how somebody may get it wrong."""
+class _Written:
+    """An attention's last linear layer, what that reads now, and the projections in front."""
 
-    heads: int
-    causal: bool
-    heads_last: bool = False
-    merged: str = "l h k"
-    tiled: bool = False
-    scale: float | None = None
-    transposed: bool = False
+    last: nn.Linear
+    reads: Tensor
+    projections: tuple[Tensor, ...]
 
-    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor | None:
-        """Of `[n, l, (h k)]`; None where the sizes forbid it."""
-        size = query.shape[-1] // self.heads
-        groups = key.shape[-1] // size if size else 0
-        divides = groups and not (
-            query.shape[-1] % self.heads
-            or key.shape[-1] % size
-            or value.shape[-1] % groups
-            or self.heads % groups
-        )
-        if not divides:
+    def computes(self, view: LayerView, attention: WrittenAttention) -> np.ndarray | None:
+        """What the layer would, were that its attention; None if it cannot be."""
+        merged = attention(*self.projections)
+        if merged is None or merged.shape != self.reads.shape:
             return None
-        q, k, v = (
-            self._split(x, n) for x, n in ((query, self.heads), (key, groups), (value, groups))
-        )
-        times = self.heads // groups
-        k, v = (
-            x.repeat(1, times, 1, 1) if self.tiled else x.repeat_interleave(times, 1)
-            for x in (k, v)
-        )
-        scores = q @ k.mT * (size**-0.5 if self.scale is None else self.scale)
-        if self.causal:
-            ahead = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
-            scores = scores.masked_fill(ahead, -torch.inf)
-        shares = scores.softmax(-1)
-        if self.transposed:
-            if shares.shape[-1] != shares.shape[-2]:
-                return None
-            shares = shares.mT
-        y = shares @ v
-        match self.merged:
-            case "l k h":
-                return y.permute(0, 2, 3, 1).flatten(2)
-            case "h l k":
-                return y.reshape(len(y), y.shape[2], -1)
-        return y.transpose(1, 2).flatten(2)
-
-    def _split(self, x: Tensor, heads: int) -> Tensor:
-        if self.heads_last:
-            return x.unflatten(-1, (-1, heads)).movedim(-1, 1)
-        return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+        return view.layout(self.last(merged))
 
 
 @torch.no_grad()
-def heads_around(view: LayerView) -> Iterator[Repair]:
-    """What is wrong with the heads whose merged values a linear layer reads."""
-    reads = view.args[0] if view.args else None
-    if not isinstance(view.module, nn.Linear) or not isinstance(reads, Tensor) or reads.ndim != 3:
+def heads_around(view: LayerView, sources: list[Source]) -> Iterator[Repair]:
+    """What is wrong with the attention whose merged values a linear layer reads."""
+    written = _written(view, sources)
+    if written is None:
         return
-    projections = _projections(view)
-    if projections is None:
+    before = view.layout(written.last(written.reads))
+    right = _right(view, written, before)
+    if right is None:
         return
-    before = view.output()
-    for heads in range(1, projections[0].shape[-1] + 1):
-        for causal in (False, True):
-            right = _Attention(heads, causal)
-            merged = right(*projections)
-            if merged is None or merged.shape != reads.shape:
-                continue
-            if explained_share(before, view.layout(view.module(merged)), view.expected) < EXPLAINED:
-                continue
-            scale = (projections[0].shape[-1] / heads) ** -0.5
-            for name, wrong in _mistakes(right, scale):
-                found = wrong(*projections)
-                if found is not None and same(found.numpy(), reads.numpy(), "float32"):
-                    yield Repair(name, behaves(_reading(merged)))
-            return
+    merged = right(*written.projections)
+    assert merged is not None
+    where = None if written.last is view.module else _finding(view.module, written.last)
+    plant = behaves(_reading(merged), where)
+    names = [
+        name
+        for name, wrong in _mistakes(right, written)
+        if (found := wrong(*written.projections)) is not None
+        and same(found.numpy(), written.reads.numpy(), "float32")
+    ]
+    masked = "" if right.mask == NO_MASK else f" and {NAMED_MASKS[right.mask]}"
+    rest = f"computes something else than attention with {right.heads} heads{masked}"
+    for name in dict.fromkeys(names or [rest]):
+        yield Repair(name, plant)
 
 
-def _mistakes(right: _Attention, scale: float) -> Iterator[tuple[str, _Attention]]:
-    """By name; `scale` is that of the right one."""
+def _right(view: LayerView, written: _Written, before: np.ndarray) -> WrittenAttention | None:
+    """The attention that gives what the original computes."""
+
+    def explains(attention: WrittenAttention) -> bool:
+        computed = written.computes(view, attention)
+        share = 0.0 if computed is None else explained_share(before, computed, view.expected)
+        return share >= EXPLAINED
+
+    fused = len(written.projections) == 1
+    width = written.projections[0].shape[-1] // (3 if fused else 1)
+    heads = [count for count in range(1, width + 1) if width % count == 0]
+    ways = [(by_head, order) for by_head in (False, True)[: 1 + fused] for order in _orders()]
+    for (by_head, order), count, mask in product(ways, heads, (NO_MASK, CAUSAL)):
+        attention = WrittenAttention(count, mask, order=order, by_head=by_head)
+        if explains(attention):
+            return attention
+    for count, mask in product(heads, (PADDING, BY_QUERY)):
+        attention = WrittenAttention(count, mask)
+        shown = _shown(view, written, attention)
+        if shown is not None and explains(replace(attention, shown=shown)):
+            return replace(attention, shown=shown)
+    return None
+
+
+def _shown(view: LayerView, written: _Written, attention: WrittenAttention) -> Tensor | None:
+    """By sample the keys that the original sees, if they are all but some at one end."""
+    key = written.projections[min(1, len(written.projections) - 1)]
+    samples, tokens = key.shape[:2]
+    if tokens > MOST_TOKENS:
+        return None
+    places = torch.arange(tokens)
+    ends = [places < n for n in range(1, tokens + 1)] + [places >= n for n in range(1, tokens)]
+    best, least = torch.ones(samples, tokens, dtype=torch.bool), np.full(samples, np.inf)
+    for end in ends:
+        tried = replace(attention, shown=end.expand(samples, -1))
+        computed = written.computes(view, tried)
+        if computed is None or computed.shape != view.expected.shape:
+            return None
+        axes = tuple(range(1, computed.ndim))
+        errors = np.abs(computed - view.expected).max(axes)
+        best[torch.from_numpy(errors < least)] = end
+        least = np.minimum(errors, least)
+    return best
+
+
+def _mistakes(right: WrittenAttention, written: _Written) -> Iterator[tuple[str, WrittenAttention]]:
+    """By name."""
+    fused = len(written.projections) == 1
+    width = written.projections[0].shape[-1] // (3 if fused else 1)
+    scale = (width / right.heads) ** -0.5
     for heads in range(1, 65):
         if heads != right.heads:
             name, wrong = f"{heads} heads instead of {right.heads}", replace(right, heads=heads)
@@ -114,43 +146,83 @@ def _mistakes(right: _Attention, scale: float) -> Iterator[tuple[str, _Attention
     yield "heads are merged before they are moved behind the tokens", replace(right, merged="h l k")
     yield "heads of the keys are repeated in turn, not each", replace(right, tiled=True)
     yield "attention is transposed, keys for queries", replace(right, transposed=True)
+    for shares, name in SHARES.items():
+        yield name, replace(right, shares=shares)
+    for mask, name in NAMED_MASKS.items():
+        if mask != right.mask:
+            told = f"{name}, where there should be {NAMED_MASKS[right.mask]}"
+            if mask == NO_MASK:
+                told = f"{NAMED_MASKS[right.mask]} is missing"
+            yield told, replace(right, mask=mask)
+    for order in _orders():
+        if order != right.order:
+            yield _misplaced(right.order, order, fused), replace(right, order=order)
+    if fused:
+        which = (
+            "one projection after the other, not" if right.by_head else "not one after the other,"
+        )
+        by_head = replace(right, by_head=not right.by_head)
+        yield f"query, key and value lie {which} head by head", by_head
 
 
-def _projections(view: LayerView) -> tuple[Tensor, Tensor, Tensor] | None:
-    """What the three linear layers in front of it put out: by their names, or in their order."""
-    if view.around is None or view.again is None:
+def _misplaced(right: tuple[int, ...], order: tuple[int, ...], fused: bool) -> str:
+    taken = [PROJECTIONS[right.index(place)] for place in order]
+    moved = [name for name, own in zip(PROJECTIONS, taken, strict=True) if name != own]
+    if len(moved) == 2 and not fused:
+        return f"{moved[0]} and {moved[1]} are swapped"
+    return f"projections are in the order {', '.join(taken)}"
+
+
+def _orders() -> list[tuple[int, ...]]:
+    return list(permutations(range(3)))
+
+
+def _written(view: LayerView, sources: list[Source]) -> _Written | None:
+    """The linear layers of an attention: around the layer, or inside of it."""
+    if isinstance(view.module, nn.Linear):
+        reads = view.args[0] if view.args else None
+        before = [(s.name, s.tensor) for s in sources if isinstance(s.module, nn.Linear)]
+        return _of(view.module, reads, before)
+    inside = [module for module in view.module.modules() if isinstance(module, nn.Linear)]
+    if not 2 <= len(inside) <= 4:
         return None
-    found: dict[str, Tensor] = {}
-    handles = []
+    calls: list[tuple[nn.Linear, Tensor, Tensor]] = []
 
-    def seeing(name: str) -> Callable[..., None]:
-        def see(_: nn.Module, _inputs: Any, output: Tensor) -> None:
-            found.setdefault(name, output.detach().clone())
+    def see(module: Any, args: tuple[Any, ...], output: Tensor) -> None:
+        calls.append((module, args[0].clone(), output.clone()))
 
-        return see
-
-    def from_now_on(name: str) -> Callable[..., None]:
-        def start(inner: nn.Module, _inputs: Any) -> None:
-            # Behind the hook that puts the original's values in the place of its output.
-            handles.append(inner.register_forward_hook(seeing(name)))
-
-        return start
-
-    for name, inner in view.around.named_modules():
-        if isinstance(inner, nn.Linear) and inner is not view.module:
-            handles.append(inner.register_forward_pre_hook(from_now_on(name)))
-    try:
-        view.again()
-    finally:
-        for handle in handles:
-            handle.remove()
-    if len(found) != 3 or any(output.ndim != 3 for output in found.values()):
+    with ExitStack() as stack:
+        for module in inside:
+            stack.callback(module.register_forward_hook(see).remove)
+        try:
+            view.computed()
+        except (*REFUSALS, TypeError, AttributeError, AssertionError):
+            return None
+    names = {module: name for name, module in view.module.named_modules()}
+    if len(calls) != len(inside):
         return None
-    by_letter = {name.rpartition(".")[2][:1].lower(): output for name, output in found.items()}
+    last, reads, _ = calls[-1]
+    return _of(last, reads, [(names[module], output) for module, _, output in calls[:-1]])
+
+
+def _of(last: nn.Linear, reads: Any, before: list[tuple[str, Tensor]]) -> _Written | None:
+    """With what the linear layers in front put out: by their names, or in their order."""
+    if not isinstance(reads, Tensor) or reads.ndim != 3:
+        return None
+    before = [(name, output) for name, output in before if output.ndim == 3]
+    if before and before[-1][1].shape[-1] == 3 * reads.shape[-1]:
+        return _Written(last, reads, (before[-1][1],))
+    if len(before) < 3:
+        return None
+    by_letter = {name.rpartition(".")[2][:1].lower(): output for name, output in before[-3:]}
     if by_letter.keys() == set("qkv"):
-        return by_letter["q"], by_letter["k"], by_letter["v"]
-    query, key, value = found.values()
-    return query, key, value
+        return _Written(last, reads, tuple(by_letter[letter] for letter in "qkv"))
+    return _Written(last, reads, tuple(output for _, output in before[-3:]))
+
+
+def _finding(around: nn.Module, inner: nn.Module) -> Callable[[Site], nn.Module]:
+    path = next(name for name, module in around.named_modules() if module is inner)
+    return lambda site: site.module.get_submodule(path)
 
 
 def _reading(merged: Tensor) -> Callable[..., Tensor]:

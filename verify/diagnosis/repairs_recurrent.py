@@ -1,16 +1,19 @@
 """Repairs of recurrent layers: the order of gates, the second bias, direction, time and batch."""
 
-from collections.abc import Callable, Iterator
-from itertools import permutations
+from collections.abc import Callable, Iterator, Sequence
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from verify.diagnosis.cause import Repair
 from verify.diagnosis.fault import Plant, behaves, with_values
+from verify.diagnosis.functions import ACTIVATIONS, Function
+from verify.diagnosis.layer_view import LayerView
+from verify.diagnosis.sources import sources_of
+from verify.diagnosis.written_recurrence import Recurrence
 
 # torch's names of gates, in its order.
 GATES: dict[type[nn.Module], str] = {
@@ -19,6 +22,9 @@ GATES: dict[type[nn.Module], str] = {
     nn.LSTMCell: "ifgo",
     nn.GRUCell: "rzn",
 }
+
+# Activations that are tried together with other gates.
+BOTH = ("no activation", "ReLU")
 
 
 def recurrent_repairs(module: nn.RNNBase | nn.RNNCellBase) -> Iterator[Repair]:
@@ -42,7 +48,12 @@ def recurrent_repairs(module: nn.RNNBase | nn.RNNCellBase) -> Iterator[Repair]:
     if isinstance(module, nn.RNNCellBase):
         return
     if isinstance(module, nn.GRU) and module.bias:
-        yield Repair("reset_after is True, not False", behaves(_resetting_before))
+        plant = behaves(Recurrence(reset_after=False))
+        yield Repair("reset_after is True, not False", plant)
+    yield from _activations(module)
+    yield Repair("the initial state should be zeros", behaves(_from_zeros))
+    if isinstance(module, nn.LSTM):
+        yield Repair("h and c of the initial state are swapped", behaves(_with_swapped))
     if module.bidirectional:
         pairs = [(n.removesuffix("_reverse"), n) for n in names if n.endswith("_reverse")]
         yield Repair("the two directions are swapped", _swapped(pairs))
@@ -58,6 +69,58 @@ def _backwards(module: nn.RNNBase, right: Callable[..., Any], x: Tensor, *states
     return right(x.flip(1 if module.batch_first and x.ndim == 3 else 0), *states)
 
 
+def _activations(module: nn.RNNBase) -> Iterator[Repair]:
+    """Other functions than those that torch has fixed."""
+    if module.proj_size:
+        return
+    gates: dict[str, Function] = {"sigmoid": torch.sigmoid}
+    if isinstance(module, nn.LSTM | nn.GRU):
+        gates |= {name: f for name, f in ACTIVATIONS.items() if name.startswith("hard sigmoid")}
+    own = getattr(module, "nonlinearity", "tanh")
+    for (gate, g), (name, f) in product(gates.items(), ACTIVATIONS.items()):
+        wrong = ["sigmoid instead of {gate} in its gates"] * (gate != "sigmoid")
+        wrong += [f"{own} instead of {name}"] * (name != "tanh")
+        if wrong and (name == "tanh" or gate == "sigmoid" or name in BOTH):
+            told = " and ".join(wrong).format(gate=gate)
+            yield Repair(told, behaves(Recurrence(gate=g, activation=f)))
+
+
+def _from_zeros(_: nn.Module, right: Callable[..., Any], x: Tensor, *states: Any) -> Any:
+    return right(x)
+
+
+def _with_swapped(_: nn.Module, right: Callable[..., Any], x: Tensor, states: Any = None) -> Any:
+    return right(x, None if states is None else states[::-1])
+
+
+@torch.no_grad()
+def states_around(view: LayerView) -> Iterator[Repair]:
+    """Other states that a recurrent module may have to begin with: those of others before it."""
+    module = view.module
+    if not isinstance(module, nn.RNNBase):
+        return
+    own: Sequence[Any] = view.args[1] if isinstance(module, nn.LSTM) and view.args[1:] else ()
+    for source in reversed(sources_of(view)):
+        if len(source.states) != (2 if isinstance(module, nn.LSTM) else 1):
+            continue
+        ways: dict[str, tuple[Tensor, ...]] = {}
+        if own:
+            h, c = source.states
+            ways[f"state h of the initial state is not that of {source.name}"] = (h, own[1])
+            ways[f"state c of the initial state is not that of {source.name}"] = (own[0], c)
+        ways[f"the initial state is not that of {source.name}"] = source.states
+        for name, states in ways.items():
+            yield Repair(name, behaves(_beginning(states)))
+
+
+def _beginning(states: tuple[Tensor, ...]) -> Callable[..., Any]:
+    def beginning(_: nn.Module, right: Callable[..., Any], x: Tensor, *__: Any) -> Any:
+        h, *c = (state.to(x.dtype) for state in states)
+        return right(x, (h, *c) if c else h)
+
+    return beginning
+
+
 def masking(expected: np.ndarray, has_directions: bool) -> Repair | None:
     """Skip the steps at the end which the original skips: there its last output stays as it is.
 
@@ -69,21 +132,25 @@ def masking(expected: np.ndarray, has_directions: bool) -> Repair | None:
         return None
     forward = expected[..., : expected.shape[-1] // 2] if has_directions else expected
     changes = (np.diff(forward, axis=1) != 0).any(-1)
-    steps = np.arange(1, expected.shape[1])
-    lengths = torch.tensor(1 + (changes * steps).max(1, initial=0))
-    if (lengths == expected.shape[1]).all():
+    lengths = 1 + (changes * np.arange(1, expected.shape[1])).max(1, initial=0)
+    last = forward[np.arange(len(forward)), lengths - 1]
+    holds = bool((last != 0).any())  # of two directions Keras puts zeros there
+    if not holds:
+        lengths = lengths - 1
+    if (lengths == expected.shape[1]).all() or (lengths < 1).any():
         return None
-    return Repair(
-        "a mask is ignored, by which the original skips steps", behaves(_skipping(lengths))
-    )
+    plant = behaves(_skipping(torch.tensor(lengths), holds))
+    return Repair("a mask is ignored, by which the original skips steps", plant)
 
 
-def _skipping(lengths: Tensor) -> Callable[..., Any]:
+def _skipping(lengths: Tensor, holds: bool) -> Callable[..., Any]:
     def skipping(module: nn.RNNBase, right: Callable[..., Any], x: Tensor, *states: Any) -> Any:
         first = module.batch_first
         packed = nn.utils.rnn.pack_padded_sequence(x, lengths, first, enforce_sorted=False)
         y, last = right(packed, *states)
         y, _ = nn.utils.rnn.pad_packed_sequence(y, True, total_length=x.shape[1 if first else 0])
+        if not holds:
+            return (y if first else y.transpose(0, 1)), last
         ahead = y.shape[-1] // 2 if module.bidirectional else y.shape[-1]
         steps = torch.minimum(torch.arange(y.shape[1])[None], lengths[:, None] - 1)
         held = y[..., :ahead].gather(1, steps[..., None].expand(-1, -1, ahead))
@@ -91,37 +158,6 @@ def _skipping(lengths: Tensor) -> Callable[..., Any]:
         return (y if first else y.transpose(0, 1)), last
 
     return skipping
-
-
-def _resetting_before(module: nn.GRU, right: Callable[..., Any], x: Tensor, h: Any = None) -> Any:
-    """With the reset gate applied to the state before it is multiplied."""
-    x = x if module.batch_first else x.transpose(0, 1)
-    directions = ("", "_reverse") if module.bidirectional else ("",)
-    for layer in range(module.num_layers):
-        parts = []
-        for number, end in enumerate(directions):
-            start = x.new_zeros(len(x), module.hidden_size)
-            if h is not None:
-                start = h[layer * len(directions) + number]
-            steps = _steps(module, f"l{layer}{end}", x.flip(1) if end else x, start)
-            parts.append(steps.flip(1) if end else steps)
-        x = torch.cat(parts, -1)
-    return (x if module.batch_first else x.transpose(0, 1)), x[:, -1][None]
-
-
-def _steps(module: nn.GRU, end: str, x: Tensor, h: Tensor) -> Tensor:
-    weights = (getattr(module, f"{name}_{end}") for name in ("weight_ih", "weight_hh"))
-    of_x, of_h = weights
-    bias = getattr(module, f"bias_ih_{end}") + getattr(module, f"bias_hh_{end}")
-    both, new = of_h.split([2 * module.hidden_size, module.hidden_size])
-    outputs = []
-    for step in F.linear(x, of_x, bias).unbind(1):
-        r_x, z_x, n_x = step.chunk(3, -1)
-        r_h, z_h = F.linear(h, both).chunk(2, -1)
-        r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
-        h = z * h + (1 - z) * (n_x + F.linear(r * h, new)).tanh()
-        outputs.append(h)
-    return torch.stack(outputs, 1)
 
 
 def _with_nonlinearity(name: str) -> Plant:

@@ -16,13 +16,27 @@ from verify.diagnosis.repairs_attention import attention_around
 from verify.diagnosis.repairs_fitted import fitted_repairs
 from verify.diagnosis.repairs_heads import heads_around
 from verify.diagnosis.repairs_inside import repairs_inside
-from verify.diagnosis.repairs_recurrent import masking
+from verify.diagnosis.repairs_loops import loop_repairs
+from verify.diagnosis.repairs_reading import readings
+from verify.diagnosis.repairs_recurrent import masking, states_around
+from verify.diagnosis.repairs_transformer import transformer_around
+from verify.diagnosis.sources import sources_of
 from verify.runners.pytorch import REFUSALS
 
+REFUSED = (*REFUSALS, TypeError, AttributeError, KeyError, AssertionError, InputError)
 # Pairs of repairs are tried among so many that seem nearest.
 PAIRED = 12
 # More repairs than a module itself tells of; of equals, those of the module come first.
 Further = Callable[[LayerView], Iterable[Repair]]
+# What the original's values, or what is around the layer, must tell; the likeliest first.
+AROUND: tuple[Further, ...] = (
+    states_around,
+    loop_repairs,
+    transformer_around,
+    attention_around,
+    lambda view: heads_around(view, sources_of(view)),
+    lambda view: readings(view, sources_of(view)),
+)
 
 
 def mending(view: LayerView, further: Further = lambda view: ()) -> list[tuple[Cause, Plant]]:
@@ -33,10 +47,12 @@ def mending(view: LayerView, further: Further = lambda view: ()) -> list[tuple[C
     before = _output(view)
     candidates = [*_repairs(view), *fitted_repairs(view, before), *further(view)]
     shares = {each: _share(view, before, each) for each in candidates}
-    if max(shares.values(), default=0.0) < EXPLAINED:
-        around = list(_around(view))
-        candidates += around
-        shares |= {each: _share(view, before, each) for each in around}
+    for around in AROUND:
+        if max(shares.values(), default=0.0) >= EXPLAINED:
+            break
+        found = list(_reached(around, view))
+        candidates += found
+        shares |= {each: _share(view, before, each) for each in found}
     order = sorted(candidates, key=shares.__getitem__, reverse=True)
     if not order:
         return []
@@ -77,11 +93,10 @@ def _share(view: LayerView, before: np.ndarray | None, *some: Repair) -> float:
         return explained_share(before, _output(view, whole), view.expected)
 
 
-def _around(view: LayerView) -> Iterator[Repair]:
+def _reached(around: Further, view: LayerView) -> Iterator[Repair]:
     try:
-        yield from attention_around(view)
-        yield from heads_around(view)
-    except InputError:  # the port does not get there
+        yield from around(view)
+    except REFUSED:  # the port does not get there, or is not called as one would
         return
 
 
@@ -92,12 +107,5 @@ def _output(view: LayerView, whole: bool = False) -> np.ndarray | None:
     """
     try:
         return view.again() if whole and view.again is not None else view.output()
-    except (
-        *REFUSALS,
-        TypeError,
-        AttributeError,
-        KeyError,
-        AssertionError,
-        InputError,
-    ):
+    except REFUSED:
         return None

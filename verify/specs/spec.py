@@ -99,6 +99,11 @@ class StepwiseRunner(ModuleRunner, Protocol):
         """The module in which the tap's module is."""
         ...
 
+    @property
+    def whole(self) -> "nn.Module":
+        """The port itself, the runner's own copy."""
+        ...
+
 
 @runtime_checkable
 class RoundedConstants(Protocol):

@@ -4,7 +4,7 @@ import numpy as np
 from torch import Tensor
 
 from verify.custom.layouts.fingerprint import agree
-from verify.custom.layouts.layout import ACTIVATIONS, Layout, fitting
+from verify.custom.layouts.layout import ACTIVATIONS, Layout, fitting, possible
 
 
 def layout_of(value: np.ndarray, output: Tensor) -> Layout:
@@ -19,15 +19,11 @@ def layout_of(value: np.ndarray, output: Tensor) -> Layout:
 
 def _nearest_layout(shape: tuple[int, ...], port_shape: tuple[int, ...]) -> Layout:
     """Of those for so many axes, the one by which most of them are of one size."""
-    likely, most = likely_layout(len(shape), len(port_shape)), -1
-    for pattern in ACTIVATIONS:
-        left, right = (side.split() for side in pattern.split("->"))
-        if "(" in pattern or (len(left), len(right)) != (len(shape), len(port_shape)):
-            continue
-        sizes = dict(zip(left, shape, strict=True))
-        alike = sum(sizes.get(a) == s for a, s in zip(right, port_shape, strict=True))
-        if alike > most:
-            likely, most = Layout(pattern), alike
+    likely, most = likely_layout(len(shape), len(port_shape)), 0
+    for layout, made in possible(ACTIVATIONS, shape):
+        alike = sum(a == b for a, b in zip(made, port_shape, strict=False))
+        if len(made) == len(port_shape) and alike > most:
+            likely, most = layout, alike
     return likely
 
 

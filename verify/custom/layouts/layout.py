@@ -91,12 +91,19 @@ def fitting(
     patterns: tuple[str, ...], shape: tuple[int, ...], port_shape: tuple[int, ...]
 ) -> Iterator[Layout]:
     """The layouts among `patterns` that carry an array of `shape` over to `port_shape`."""
+    return (layout for layout, made in possible(patterns, shape) if made == port_shape)
+
+
+def possible(
+    patterns: tuple[str, ...], shape: tuple[int, ...]
+) -> Iterator[tuple[Layout, tuple[int, ...]]]:
+    """The layouts among `patterns` that an array of `shape` may have in the port, and its shape."""
     probe = np.empty(shape, np.bool_)
     for pattern in patterns:
         layout = _sized(pattern, shape)
         try:
-            if layout is not None and layout.to_port(probe).shape == port_shape:
-                yield layout
+            if layout is not None:
+                yield layout, layout.to_port(probe).shape
         except InputError:
             continue
 

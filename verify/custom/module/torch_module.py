@@ -181,6 +181,11 @@ class ModulePortRunner:
         path = path_of(self._port.places[tap].module)
         return self._module.get_submodule(path.rpartition(".")[0])
 
+    @property
+    def whole(self) -> nn.Module:
+        """See `verify.specs.spec.StepwiseRunner`."""
+        return self._module
+
     def close(self) -> None:
         """See `PortRunner`."""
         del self._module
