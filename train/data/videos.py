@@ -146,7 +146,7 @@ def _class_folders(root: Path, lists: Path | None) -> dict[str, Path]:
     entries = [entry for entry in _entries(root) if entry != lists]
     for entry in entries:
         if entry.is_symlink() and not entry.exists():
-            raise InputError(f"{shown(entry)}: a link to nothing; mend it or take it away")
+            raise InputError(f"{shown(entry)}: a link to nothing; fix or remove it")
     folders = {entry.name: entry for entry in entries if entry.is_dir()}
     if not folders:
         raise InputError(f"{root}: holds no class folders; expected {root}/CLASS/VIDEO.avi")

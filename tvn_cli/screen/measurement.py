@@ -36,12 +36,12 @@ def print_custom_summary(summary: CustomSummary) -> None:
     """Print what became of the mutants and right ports of anybody's nets, and the bars."""
     console = _console()
     console.print(_custom_mutants(summary))
-    console.print(_dresses(summary))
+    console.print(_forms(summary))
     console.print(_bars(summary))
     for row in [r for r in summary.shown if r["outcome"] == "missed"][:20]:
         console.print(Text(visible(f"missed: {row['mutant']}"), "bold red"))
     for row in [r for r in summary.right if r["outcome"] != "passed"][:20]:
-        said = f"{row['net']}, {row['dress']}: {row['outcome']}: {row.get('first')}, {row['said']}"
+        said = f"{row['net']}, {row['form']}: {row['outcome']}: {row.get('first')}, {row['said']}"
         console.print(Text(visible(f"right port: {said}"), "bold red"))
 
 
@@ -65,11 +65,11 @@ def _share(some: int, of: int) -> str:
     return f"{some / of:.1%}" if of else "–"
 
 
-def _dresses(summary: CustomSummary) -> Table:
+def _forms(summary: CustomSummary) -> Table:
     columns = ("passed", "failed", "refused", "crashed")
-    table = _table("\nright ports", "dress", *columns)
-    for row in summary.dresses():
-        table.add_row(row["dress"], *(str(row.get(name, 0)) for name in columns))
+    table = _table("\nright ports", "form", *columns)
+    for row in summary.forms():
+        table.add_row(row["form"], *(str(row.get(name, 0)) for name in columns))
     return table
 
 

@@ -1,4 +1,4 @@
-"""Right ports in every dress and place that leaves them right: does the verifier fail any."""
+"""Right ports in every form and place that leaves them right: does the verifier fail any."""
 
 import json
 import os

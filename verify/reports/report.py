@@ -138,8 +138,8 @@ class Report:
         needed = max(verdict.needed_factor for verdict in verdicts)
         alone = "" if all(tap.isolates for tap in self.taps) else "; not isolated"
         return (
-            f"{self.name} is the same function at all {len(self.taps)} taps, and as precise (a "
-            f"factor of {needed:.2f} would have done, {SAME_PRECISION_FACTOR:g} is allowed{alone})"
+            f"{self.name} is the same function at all {len(self.taps)} taps, and as precise "
+            f"(needs a factor of {needed:.2f}; {SAME_PRECISION_FACTOR:g} is allowed{alone})"
         )
 
     @property

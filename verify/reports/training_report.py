@@ -188,8 +188,8 @@ class TrainingReport:
         worst = self.worst
         return (
             f"{self.name} is the same function at all {len(self.values)} values of a step "
-            f"({worst['float64_error']:.1e} in float64), and as precise (a factor of "
-            f"{worst['needed_factor']:.2f} would have done, {SAME_PRECISION_FACTOR:g} is allowed)"
+            f"({worst['float64_error']:.1e} in float64), and as precise (needs a factor of "
+            f"{worst['needed_factor']:.2f}; {SAME_PRECISION_FACTOR:g} is allowed)"
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The port in other dress: each variant is the same comparison of something made from the port.
+"""The port in other forms: each variant is the same comparison of something made from the port.
 
 A variant is judged like the port, against the same original, by the same two verdicts.
 """

@@ -126,7 +126,7 @@ def test_a_missed_mutant_or_a_false_alarm_fails_the_measurement() -> None:
         "equivalent": False, "hidden": False, "stillborn": False, "outcome": "killed",
         "first": "t", "expected": ["t"], "named": True, "stopped": False, "matched_elsewhere": [],
     }  # fmt: skip
-    right: dict[str, object] = {"net": "n", "dress": "d", "outcome": "passed", "said": ""}
+    right: dict[str, object] = {"net": "n", "form": "d", "outcome": "passed", "said": ""}
     assert summary_of([mutant, right]).passed
     assert not summary_of([]).passed
     assert not summary_of([mutant | {"outcome": "missed"}, right]).passed

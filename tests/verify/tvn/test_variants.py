@@ -1,4 +1,4 @@
-"""The port in other dress: right ones pass, wrong ones fail where they are wrong."""
+"""The port in other forms: right ones pass, wrong ones fail where they are wrong."""
 
 import json
 from dataclasses import replace

@@ -10,7 +10,7 @@ from verify.custom.module.torch_module import Place
 # By which sign a counterpart was recognised.
 READS, COMPUTES, NAME = "what it reads", "what it computes", "its name"
 BY_NAME = "what it reads and its name"
-SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "your word"
+SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "what you said"
 VALUES = "its values"
 
 

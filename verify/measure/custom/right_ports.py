@@ -1,4 +1,4 @@
-"""Right ports in every style and dress: does the verifier fail any?"""
+"""Right ports in every style and form: does the verifier fail any?"""
 
 import copy
 import time
@@ -19,7 +19,7 @@ from verify.measure.custom.judge import LONGEST_MESSAGE, Bench, Row
 from verify.measure.custom.styles import AS_WRITTEN
 
 FOLDED = "folded"
-# A right port: its dress, itself, what `port_spec` is told besides, on which original and input.
+# A right port: its form, itself, what `port_spec` is told besides, on which original and input.
 Right = tuple[str, nn.Module, Mapping[str, Any], Any, Any]
 
 
@@ -66,10 +66,10 @@ def _folded(port: nn.Module, variables: Mapping[str, np.ndarray]) -> dict[str, t
 
 
 def _judged(
-    bench: Bench, dress: str, port: nn.Module, given: Mapping[str, Any], original: Any, inputs: Any
+    bench: Bench, form: str, port: nn.Module, given: Mapping[str, Any], original: Any, inputs: Any
 ) -> Row:
     start = time.process_time()
-    row: Row = {"net": bench.net.name, "dress": dress}
+    row: Row = {"net": bench.net.name, "form": form}
     told = {**bench.net.given, **given}
     if "weights" in given:
         told.pop("port_only", None)

@@ -68,12 +68,12 @@ class CustomSummary:
             found.setdefault(row[key], []).append(row)
         return [{key: name} | _counts(rows) for name, rows in sorted(found.items())]
 
-    def dresses(self) -> list[Row]:
-        """By dress: how many right ports, and what became of them."""
+    def forms(self) -> list[Row]:
+        """By form: how many right ports, and what became of them."""
         found: dict[str, Counter[str]] = {}
         for row in self.right:
-            found.setdefault(row["dress"], Counter())[row["outcome"]] += 1
-        return [{"dress": name} | dict(counts) for name, counts in found.items()]
+            found.setdefault(row["form"], Counter())[row["outcome"]] += 1
+        return [{"form": name} | dict(counts) for name, counts in found.items()]
 
     def to_dict(self) -> Row:
         """All of it, for JSON; mutants only in numbers, and by name where they are exceptions."""
@@ -100,14 +100,14 @@ class CustomSummary:
             "families": self.groups("family"),
             "styles": self.groups("style"),
             "by net": self.groups("net"),
-            "dresses": self.dresses(),
+            "forms": self.forms(),
             "right_ports": dict(Counter(row["outcome"] for row in self.right)),
             "exceptions": brief | {"right ports": [_only(r, RIGHT_KEYS) for r in wrong]},
             "exceptions_counted": {name: len(some) for name, some in rows.items()},
         }
 
 
-RIGHT_KEYS = ("net", "dress", "outcome", "first", "said")
+RIGHT_KEYS = ("net", "form", "outcome", "first", "said")
 
 
 def in_place(row: Row) -> bool:
