@@ -44,7 +44,7 @@ SHARES = {
 class _Written:
     """An attention's last linear layer, what that reads now, and the projections in front."""
 
-    last: nn.Linear
+    last: nn.Module
     reads: Tensor
     projections: tuple[Tensor, ...]
 
@@ -179,14 +179,14 @@ def _orders() -> list[tuple[int, ...]]:
 
 def _written(view: LayerView, sources: list[Source]) -> _Written | None:
     """The linear layers of an attention: around the layer, or inside of it."""
-    if isinstance(view.module, nn.Linear):
+    if _is_linear(view.module):
         reads = view.args[0] if view.args else None
-        before = [(s.name, s.tensor) for s in sources if isinstance(s.module, nn.Linear)]
+        before = [(s.name, s.tensor) for s in sources if _is_linear(s.module)]
         return _of(view.module, reads, before)
-    inside = [module for module in view.module.modules() if isinstance(module, nn.Linear)]
+    inside = [module for module in view.module.modules() if _is_linear(module)]
     if not 2 <= len(inside) <= 4:
         return None
-    calls: list[tuple[nn.Linear, Tensor, Tensor]] = []
+    calls: list[tuple[nn.Module, Tensor, Tensor]] = []
 
     def see(module: Any, args: tuple[Any, ...], output: Tensor) -> None:
         calls.append((module, args[0].clone(), output.clone()))
@@ -205,7 +205,7 @@ def _written(view: LayerView, sources: list[Source]) -> _Written | None:
     return _of(last, reads, [(names[module], output) for module, _, output in calls[:-1]])
 
 
-def _of(last: nn.Linear, reads: Any, before: list[tuple[str, Tensor]]) -> _Written | None:
+def _of(last: nn.Module, reads: Any, before: list[tuple[str, Tensor]]) -> _Written | None:
     """With what the linear layers in front put out: by their names, or in their order."""
     if not isinstance(reads, Tensor) or reads.ndim != 3:
         return None
@@ -218,6 +218,14 @@ def _of(last: nn.Linear, reads: Any, before: list[tuple[str, Tensor]]) -> _Writt
     if by_letter.keys() == set("qkv"):
         return _Written(last, reads, tuple(by_letter[letter] for letter in "qkv"))
     return _Written(last, reads, tuple(output for _, output in before[-3:]))
+
+
+def _is_linear(module: nn.Module | None) -> bool:
+    """Has it a matrix, and no more than a bias besides, whoever wrote it?"""
+    if module is None or isinstance(module, nn.Embedding):
+        return False
+    own = dict(module.named_parameters())
+    return own.keys() | {"bias"} == {"weight", "bias"} and own["weight"].ndim == 2
 
 
 def _finding(around: nn.Module, inner: nn.Module) -> Callable[[Site], nn.Module]:

@@ -27,7 +27,8 @@ def confirm(
     """Take no tap for granted whose module computes something else in a port that is right.
 
     It may crop, scale or activate elsewhere than the original's layer does. Of a port whose
-    outputs differ all taps stay: one of them may be where.
+    outputs differ all taps stay: one of them may be where. But those do not which hold the right
+    numbers once for all samples, such as position embeddings; the original repeats them.
 
     Args:
         correspondence: what was found.
@@ -42,6 +43,7 @@ def confirm(
     taps = {place.module: tap for tap, place in places.items() if tap not in said}
     taps.pop("", None)  # the outputs
     reasons = dict.fromkeys(taps.values(), "its module does not work")
+    once = dict[str, str]()
 
     steps, within = steps_of(places), closeness(module)
 
@@ -52,19 +54,22 @@ def confirm(
             place, tensor = step.place, step.sequence
         tap = taps.get(place)
         if tap is not None and tensor is not None:
-            why = _why_not(place, to_original(tensor, places[tap].layout), truths[tap], within)
+            value = to_original(tensor, places[tap].layout)
+            why = _why_not(place, value, truths[tap], within)
             reasons.pop(tap)
             reasons.update({tap: why} if why else {})
+            if why and _holds_once(value, truths[tap], within):
+                once[tap] = f"{place} computes the same numbers, once for all samples"
 
     try:
         with watch(module, see), torch.no_grad():
             returned = run(module)
     except Exception:  # of the port's own code, on other inputs than it was matched on
         return correspondence
-    if not outputs_agree(places, outputs_of(correspondence.calls), returned, within):
-        return correspondence
-    if not reasons or not agrees_again():
-        return correspondence
+    agree_now = outputs_agree(places, outputs_of(correspondence.calls), returned, within)
+    reasons |= once
+    if not agree_now or not reasons or not agrees_again():
+        reasons = once
     kept = {tap: place for tap, place in places.items() if tap not in reasons}
     ordered = {tap: reasons[tap] for tap in truths if tap in reasons}
     found = replace(correspondence.found, places=kept, not_compared=ordered)
@@ -89,6 +94,13 @@ def _other_tokens(array: np.ndarray) -> np.ndarray:
     for token, following in zip(free, np.roll(free, -1), strict=True):
         others[array == token] = following
     return others
+
+
+def _holds_once(value: np.ndarray, truth: np.ndarray, within: float) -> bool:
+    """Is it the original's, but for the samples, which the original repeats?"""
+    if value.shape not in (truth.shape[1:], (1, *truth.shape[1:])) or value.dtype.kind != "f":
+        return False
+    return agree(np.broadcast_to(value, truth.shape), truth, within)
 
 
 def _why_not(place: str, value: np.ndarray, truth: np.ndarray, within: float) -> str:

@@ -1,14 +1,19 @@
-"""Attention whose query, key and value come out of one linear layer, in blocks or head by head."""
+"""Attention whose query, key and value come out of one linear layer, in blocks or head by head.
+
+The layer may be torch's, or anybody's with a weight and a bias: GPT-2 has `[in, out]` where torch
+has `[out, in]`.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
+from dataclasses import dataclass, replace
+from itertools import permutations, product
 
 import numpy as np
 from torch import nn
 
 from verify.custom.layouts.layout import Layout
 from verify.custom.layouts.parts import WHOLE, Index, block
-from verify.custom.matching.weights import Row, state_of
+from verify.custom.matching.weights import Row, own_state, state_of
 
 PROJECTIONS = ("query", "key", "value")
 OUTPUT_PROJECTION = "attention_output"
@@ -28,24 +33,46 @@ def fused_rows(
     names = {f"{layer}/kernel" for layer in (*PROJECTIONS, OUTPUT_PROJECTION)}
     if not names <= named.keys() <= names | {name.replace("kernel", "bias") for name in names}:
         return
-    linears = {
-        name: inner
-        for name, inner in module.named_modules()
-        if isinstance(inner, nn.Linear) and name
-    }
+    linears = _linears(module)
     if len(linears) != 2 or len(state_of(module)) != sum(
-        len(inner.state_dict()) for inner in linears.values()
+        len(own_state(inner)) for inner in linears.values()
     ):
         return
+    prefix = f"{path}." if path else ""
     for fused, out in (tuple(linears), tuple(linears)[::-1]):
-        for blocks in _blocks(named, variables):
-            rows = list(_rows(fused, out, blocks, named, variables))
-            if _fill(rows, module, linears[fused].out_features, variables):
-                prefix = f"{path}." if path else ""
-                yield [
-                    Row(row.variable, f"{prefix}{row.key}", row.layout, row.of, row.to)
-                    for row in rows
+        ways = product(_ways(linears[fused]), _ways(linears[out]))
+        for turned, out_turned in sorted(ways, key=lambda way: way[0] != way[1]):
+            for blocks in _blocks(named, variables):
+                rows = [
+                    *_rows(_Place(fused, turned), blocks, named, variables),
+                    *_output(_Place(out, out_turned), named, variables),
                 ]
+                if _fill(rows, module, linears[fused], turned, variables):
+                    yield [replace(row, key=f"{prefix}{row.key}") for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A linear layer; `turned`: its weight is `[in, out]`."""
+
+    name: str
+    turned: bool
+
+
+def _linears(module: nn.Module) -> dict[str, nn.Module]:
+    """The modules inside that have a matrix as their weight, and no more than a bias besides."""
+    return {
+        name: inner
+        for name, inner in module.named_modules()
+        if name
+        and (own := own_state(inner)).keys() | {"bias"} == {"weight", "bias"}
+        and own["weight"].ndim == 2
+    }
+
+
+def _ways(linear: nn.Module) -> tuple[bool, ...]:
+    """Whether the weight may be `[in, out]`, what is likelier first."""
+    return (False,) if isinstance(linear, nn.Linear) else (True, False)
 
 
 # Of a projection: all heads, or one; and where it begins and ends among the outputs.
@@ -75,39 +102,55 @@ def _laid(pieces: Sequence[tuple[str, int | None, int]]) -> list[_Block]:
 
 
 def _rows(
-    fused: str,
-    out: str,
+    fused: _Place,
     blocks: Sequence[_Block],
     named: Mapping[str, str],
     variables: Mapping[str, np.ndarray],
 ) -> Iterator[Row]:
     for name, head, start, stop in blocks:
         heads, size = variables[named[f"{name}/kernel"]].shape[1:]
-        to = block(0, start, stop)
-        for base, weight, lead in (("kernel", "weight", "d "), ("bias", "bias", "")):
+        sizes = (("h", heads), ("k", size))
+        right = "d {}" if fused.turned else "{} d"
+        for base, weight, left, to_axes in (
+            ("kernel", "weight", "d ", right),
+            ("bias", "bias", "", "{}"),
+        ):
             if f"{name}/{base}" not in named:
                 continue
+            to = block(int(bool(left) and fused.turned), start, stop)
             if head is None:
-                layout = Layout(f"{lead}h k -> (h k) {lead}".strip(), (("h", heads), ("k", size)))
+                layout = Layout(f"{left}h k -> {to_axes.format('(h k)')}", sizes)
                 of = WHOLE
             else:
-                layout = Layout(f"{lead}k -> k {lead}".strip())
-                of = Index(f"[:, {head}]" if lead else f"[{head}]")
-            yield Row(named[f"{name}/{base}"], f"{fused}.{weight}", layout, of, to)
+                layout = Layout(f"{left}k -> {to_axes.format('k')}")
+                of = Index(f"[:, {head}]" if left else f"[{head}]")
+            yield Row(named[f"{name}/{base}"], f"{fused.name}.{weight}", layout, of, to)
+
+
+def _output(
+    out: _Place, named: Mapping[str, str], variables: Mapping[str, np.ndarray]
+) -> Iterator[Row]:
     kernel = named[f"{OUTPUT_PROJECTION}/kernel"]
     sizes = tuple(zip("hk", variables[kernel].shape[:2], strict=True))
-    yield Row(kernel, f"{out}.weight", Layout("h k d -> d (h k)", sizes))
+    pattern = "h k d -> (h k) d" if out.turned else "h k d -> d (h k)"
+    yield Row(kernel, f"{out.name}.weight", Layout(pattern, sizes))
     if (bias := named.get(f"{OUTPUT_PROJECTION}/bias")) is not None:
-        yield Row(bias, f"{out}.bias", Layout("c -> c"))
+        yield Row(bias, f"{out.name}.bias", Layout("c -> c"))
 
 
 def _fill(
-    rows: Sequence[Row], module: nn.Module, width: int, variables: Mapping[str, np.ndarray]
+    rows: Sequence[Row],
+    module: nn.Module,
+    fused: nn.Module,
+    turned: bool,
+    variables: Mapping[str, np.ndarray],
 ) -> bool:
     """Do the rows' values fit the module's tensors, and fill them all?"""
     state = state_of(module)
     if {row.key for row in rows} != state.keys():
         return False
-    if max(int(row.to.text[1:-1].split(":")[1]) for row in rows if row.to.text) != width:
+    width = own_state(fused)["weight"].shape[int(turned)]
+    ends = [int(row.to.text.strip("[]").split(":")[-1]) for row in rows if row.to.text]
+    if max(ends) != width:
         return False
     return all(tuple(row.to(state[row.key]).shape) == row.value(variables).shape for row in rows)
