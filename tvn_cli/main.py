@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "test a run on the videos it has not seen",
     "predict": "what a trained net says of videos, as a whole and along their course",
     "export": "a weights file to ONNX",
+    "benchmark": "how fast nets answer, here and in what else runs them",
     "measure-verifier": "how often the verifier misses a wrong port, or fails a right one",
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }

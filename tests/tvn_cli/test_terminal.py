@@ -23,6 +23,7 @@ CALLS = {
     "evaluate": "evaluate --run=absent",
     "predict": "predict --run=absent video",
     "export": "export --weights=absent --output=o.onnx",
+    "benchmark": "benchmark --engines=openvino",
     "measure-verifier": "measure-verifier",
     "demo": "demo",
 }

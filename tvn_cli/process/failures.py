@@ -25,6 +25,8 @@ EXTRAS = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
+    "openvino": "benchmark",
+    "tf2onnx": "benchmark",
     "transformers": "examples",
 }
 OF_THE_MACHINE = {

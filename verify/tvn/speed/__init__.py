@@ -1,0 +1,1 @@
+"""How fast a net answers in each engine, measured alternately."""
