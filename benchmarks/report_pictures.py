@@ -18,8 +18,8 @@ from port import Genotype
 from port.atomic import writing
 from verify import Report, Subject, tvn_spec, verify
 
-WIDTH, HEIGHT = 1000, 1150
-COLOURS = 64  # few enough for a small file
+WIDTH, HEIGHT = 1000, 1560
+COLOURS = 160  # few enough for a small file
 
 
 def reports() -> Iterator[tuple[str, Report]]:

@@ -30,11 +30,12 @@ def define(flags: Flags) -> None:
     flags.max_pool_predictions("a SavedModel with the head that pools over frames")
     flags.allow_unverified("with --to_tensorflow: go on from")
     flags.switch("json", "print the summary as JSON")
+    flags.verbose("list every tensor that is set aside")
 
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Convert one way or the other."""
-    no_arguments(arguments)
+    no_arguments(arguments, "source")
     required(values, "source", "output")
     return _to_tensorflow(values) if values.to_tensorflow else _to_torch(values)
 
@@ -55,7 +56,7 @@ def _to_torch(values: FlagValues) -> int:
     if values.json:
         say_json(conversion.to_dict())
         return 0
-    show_conversion(conversion, values.output)
+    show_conversion(conversion, values.output, values.verbose)
     return 0
 
 

@@ -22,6 +22,7 @@ USAGE = (
 def define(flags: Flags) -> None:
     """Declare the flags."""
     flags.switch("json", "check: print JSON")
+    flags.verbose("check: list every video that is short or cannot be read")
     flags.number("workers", "check, prepare: threads; as many as cores if left out")
     flags.number("min_frames", "check: videos with fewer frames are called short; tvn4's clips "
                  "span 29, the other nets' fewer", 29)  # fmt: skip
@@ -56,7 +57,7 @@ def _check(values: FlagValues, path: Path) -> int:
     if values.json:
         say_json(report.to_json(), 1)
     else:
-        show_data(report)
+        show_data(report, values.verbose)
     return 0 if report.passed else 1
 
 

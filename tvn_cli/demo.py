@@ -24,7 +24,7 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Convert a checkpoint, verify it, use it; then train a small net, test it, use it."""
-    no_arguments(arguments)
+    no_arguments(arguments, "output")
     folder = Path(values.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)

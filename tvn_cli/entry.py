@@ -3,6 +3,7 @@
 Next to nothing is imported before Ctrl-C is answered.
 """
 
+import os
 import sys
 
 
@@ -29,6 +30,7 @@ def _status() -> int:
     from tvn_cli.process.streams import OutputError, guarded_streams, leave_unwritten
     from tvn_cli.screen.say import complain
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow logs is no news to users
     try:
         with guarded_streams():
             if line := failures.unfit_surroundings():

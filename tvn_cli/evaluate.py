@@ -32,7 +32,7 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Test, write results and pictures, print the figures."""
-    no_arguments(arguments)
+    no_arguments(arguments, "run")
     required(values, "run")
     from train.data.videos import read_videos
     from train.distributed import joined

@@ -24,7 +24,7 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Export, and say what the file takes and gives."""
-    no_arguments(arguments)
+    no_arguments(arguments, "weights")
     required(values, "weights", "output")
     from port.certificate import check_certificate
     from port.convert.weights import load_weights

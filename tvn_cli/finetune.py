@@ -46,7 +46,7 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Train, test, print the figures; 128 plus the signal's number where one stopped it."""
-    no_arguments(arguments)
+    no_arguments(arguments, "data")
     from train.presets import configure
 
     config = configure(values.preset, values.model, values.split, values.fold, values.budget,

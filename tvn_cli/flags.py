@@ -47,6 +47,14 @@ class Flags:
 
     # What several commands have.
 
+    def quiet(self) -> None:
+        """Every command has it."""
+        self.switch("quiet", "print nothing but errors; the exit status says the rest")
+
+    def verbose(self, about: str) -> None:
+        """Of commands whose lists are folded."""
+        self.switch("verbose", about)
+
     def size(self, of: str = "of the frames in pixels; the net's own if left out") -> None:
         """Height and width."""
         self.number("height", of)

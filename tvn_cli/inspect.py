@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 USAGE = "tvn inspect [--json] [--nostatistics] PATH"
 
+# What a narrow terminal does without, the first to go first.
+SPARE = ("std", "mean", "bytes", "minimum", "maximum")
+
 
 def define(flags: Flags) -> None:
     """Declare the flags."""
@@ -78,4 +81,4 @@ def _print(tensors: Sequence[dict[str, Any]]) -> None:
             *("–" if tensor[key] is None else f"{tensor[key]:.4g}" for key in figures),
             bad,
         )
-    show(shown)
+    show(shown, SPARE)

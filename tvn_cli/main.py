@@ -5,10 +5,11 @@ Nothing that takes time is imported before a verb's flags are read.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from tvn_cli.screen.say import complain, say
+from tvn_cli.screen.say import complain, quietly, say
 
 if TYPE_CHECKING:
     from absl.flags import FlagValues
@@ -30,8 +31,6 @@ COMMANDS = {
     "demo": "all of it on seeded weights: checkpoint, convert, verify, classify",
 }
 
-LONGEST_FLAG = 100  # characters of its name; those here have at most 20
-
 
 class Command(Protocol):
     """What the module of a verb has."""
@@ -47,12 +46,22 @@ class Command(Protocol):
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return its exit status."""
-    if not argv or argv[0] in ("-h", "--help", "help"):
+    if not argv:
         say(*_overview().splitlines())
-        return 0 if argv else 2
+        return 2
     verb, *rest = argv
+    if verb in ("-h", "--help", "help"):
+        if not rest:
+            say(*_overview().splitlines())
+            return 0
+        verb, rest = rest[0], ["--help"]
+    if verb in ("--version", "version"):
+        from tvn_cli.version import list_versions
+
+        say(*list_versions())
+        return 0
     if verb not in COMMANDS:
-        return _refuse(f"no command {verb!r}; there are {', '.join(COMMANDS)}")
+        return _refuse(f"{verb}: no such command; {_meant(verb)}")
     try:
         return _run_command(verb, rest)
     except Exception as error:
@@ -67,25 +76,28 @@ def _run_command(verb: str, rest: Sequence[str]) -> int:
     from absl import flags
 
     from tvn_cli.flags import Flags
+    from tvn_cli.request import read_flags
 
     command: Command = import_module(f"tvn_cli.{verb.replace('-', '_')}")
     values = flags.FlagValues()
-    command.define(Flags(values))
+    declared = Flags(values)
+    command.define(declared)
+    declared.quiet()
     if any(argument in ("-h", "--help") for argument in rest):
         say(*_help(verb, command, values).splitlines())
         return 0
-    for argument in rest:  # or absl looks for a similar name, and takes far too long for it
-        if argument.startswith("-") and len(name := argument.partition("=")[0]) > LONGEST_FLAG:
-            raise flags.UnrecognizedFlagError(name.lstrip("-"))
-    return command.main(values, values([verb, *rest])[1:])
+    arguments = read_flags(verb, values, rest)
+    with quietly() if values.quiet else nullcontext():
+        return command.main(values, arguments)
 
 
-def no_arguments(arguments: Sequence[str]) -> None:
-    """Refuse arguments that are no flags."""
+def no_arguments(arguments: Sequence[str], meant: str = "") -> None:
+    """Refuse arguments that are no flags; `meant`: the flag that somebody may have had in mind."""
     from port.errors import InputError
 
     if arguments:
-        raise InputError(f"{arguments[0]!r}: not understood; flags look like --name=value")
+        told = f"did you mean --{meant}={arguments[0]}?" if meant else "it takes flags alone"
+        raise InputError(f"{arguments[0]!r} is no flag; {told}")
 
 
 def required(values: "FlagValues", *names: str) -> None:
@@ -97,6 +109,14 @@ def required(values: "FlagValues", *names: str) -> None:
         raise InputError(f"{' and '.join(missing)} must be given; see --help")
 
 
+def _meant(verb: str) -> str:
+    """The command that was meant, or all there are."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(verb[:100], COMMANDS, 1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}"
+
+
 def _refuse(message: str) -> int:
     complain(message)
     return 2
@@ -106,7 +126,7 @@ def _overview() -> str:
     verbs = "\n".join(f"  tvn {verb:<17} {summary}" for verb, summary in COMMANDS.items())
     return (
         f"Tiny Video Networks in PyTorch, proven equal to TensorFlow's.\n\n{verbs}\n\n"
-        "`tvn COMMAND --help` shows a command's flags.\n"
+        "`tvn help COMMAND` shows a command's flags, `tvn --version` the versions.\n"
         "Exit status: 0 done and passed, 1 a check failed, 2 bad request or input."
     )
 

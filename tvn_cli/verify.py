@@ -23,7 +23,7 @@ USAGE = (
     "tvn verify --spec=FILE.py [--review] [--level=probes|training|full] [--report=DIR]\n"
     "           [--json=FILE] [--junit=FILE]"
 )
-WITH_SPEC = {"spec", "review", "level", "report", "json", "junit"}
+WITH_SPEC = {"spec", "review", "level", "report", "json", "junit", "quiet"}
 OF_SUBJECT = ("model", "source", "weights", "num_classes", "max_pool_predictions", "use_ema",
               "seed", "batch", "height", "width")  # fmt: skip
 
@@ -58,7 +58,7 @@ def define(flags: Flags) -> None:
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
     """Verify, show it, write the reports and the certificate."""
-    no_arguments(arguments)
+    no_arguments(arguments, "spec" if "".join(arguments[:1]).endswith(".py") else "model")
     also = _check_flags(values)
     # Only now, for PyTorch takes a second that a refused flag need not wait for.
     from port.memory import keep_freed_memory

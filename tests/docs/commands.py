@@ -9,8 +9,9 @@ from tvn_cli.main import COMMANDS
 
 HEAD = """# Commands
 
-Every command and flag. `tvn COMMAND --help` prints the same. This page is written by
-`python -m tests.docs.write`.
+Every command and flag. `tvn help COMMAND` prints the same; `tvn --version` the versions that a bug
+report needs. Every command takes `--quiet` besides: it prints nothing but errors. This page is
+written by `python -m tests.docs.write`.
 
 Exit status: 0 done and every check passed; 1 a check failed; 2 the request or the input is bad,
 said in one line on stderr; 130 after Ctrl-C; 141 where nobody reads the output any more; 70 for a

@@ -64,7 +64,9 @@ def test_a_refusal_shows_it_in_one_harmless_line(
 def test_a_data_set_of_them_is_checked_and_cached(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = tvn(capsys, "data", "check", data)
+    folded = tvn(capsys, "data", "check", data).out
+    assert folded.count("UNREADABLE: ") == 10 and "more; --verbose lists them all" in folded
+    done = tvn(capsys, "data", "check", data, "--verbose")
     assert (done.status, done.err) == (1, "")
     assert harmless(done.out)
     for name in IN_FILES.values():

@@ -6,9 +6,11 @@ from train.data.check import DataReport, spread
 from tvn_cli.screen.say import say
 from tvn_cli.screen.table import add_row, show, table
 
+FEW = 10  # videos of a kind that are listed by name
 
-def show_data(report: DataReport) -> None:
-    """Print all of it."""
+
+def show_data(report: DataReport, verbose: bool = False) -> None:
+    """Print it; of what is wrong all by name if `verbose`, else the first of each kind."""
     shown = table("class", "videos", "groups", "clips a group", "frames", "seconds")
     for name in report.class_names:
         groups = report.clips_by_group(name)
@@ -23,10 +25,10 @@ def show_data(report: DataReport) -> None:
             _range(spread([file.seconds for file in own]), ".1f"),
         )
     show(shown)
-    say(*_facts(report))
+    say(*_facts(report, verbose))
 
 
-def _facts(report: DataReport) -> Iterator[str]:
+def _facts(report: DataReport, verbose: bool) -> Iterator[str]:
     """What holds for the data set as a whole, then what is wrong with it, by name."""
     summary = report.summary()
     yield (
@@ -40,12 +42,16 @@ def _facts(report: DataReport) -> Iterator[str]:
         yield f"{what.replace('_', ' ')}: {told}{more}"
     if summary["overstated"]:
         yield f"{summary['overstated']} files say they have more frames than can be decoded"
-    for file in report.short:
-        yield f"short (fewer than {report.min_frames} frames): {file.name}, {file.frames} frames"
-    for file in report.unreadable:
-        yield f"UNREADABLE: {file.name}: {file.error}"
-    for name in report.empty_classes:
-        yield f"EMPTY CLASS: {name}"
+    too_short = f"short (fewer than {report.min_frames} frames)"
+    for what, lines in {
+        too_short: [f"{file.name}, {file.frames} frames" for file in report.short],
+        "UNREADABLE": [f"{file.name}: {file.error}" for file in report.unreadable],
+        "EMPTY CLASS": list(report.empty_classes),
+    }.items():
+        shown = lines if verbose or len(lines) <= FEW else lines[: FEW - 1]
+        yield from (f"{what}: {line}" for line in shown)
+        if left := len(lines) - len(shown):
+            yield f"{what}: {left} more; --verbose lists them all"
     yield "every file can be decoded" if report.passed else "not fit for training as it is"
 
 

@@ -15,13 +15,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tvn_cli.screen.say import is_quiet
+
 
 def progress_bar(time: ProgressColumn | None = None) -> Progress:
     """A bar: what is done now, how many of how many, since when, or what `time` tells instead."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     time = time or TimeElapsedColumn()
-    return Progress(*columns, time, console=console, disable=not console.is_terminal)
+    return Progress(*columns, time, console=console, disable=is_quiet() or not console.is_terminal)
 
 
 @contextmanager

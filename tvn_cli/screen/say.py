@@ -1,12 +1,33 @@
 """Lines for whoever started the command, safe whatever they quote; nothing else prints."""
 
+import io
 import json
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from contextvars import ContextVar
 from typing import Any
 
 from port.text import LONGEST_MESSAGE, visible, visible_line
 from tvn_cli.process.streams import OutputError
+
+_quiet = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Print nothing on standard output meanwhile, and draw no bars."""
+    before = _quiet.set(True)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        _quiet.reset(before)
+
+
+def is_quiet() -> bool:
+    """Whether nothing is to be shown but errors."""
+    return _quiet.get()
 
 
 def say(*lines: str) -> None:

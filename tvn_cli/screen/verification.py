@@ -6,12 +6,12 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
-from rich.table import Table
 from rich.text import Text
 
 from port.text import visible, visible_line
 from tvn_cli.screen.progress import progress_bar
 from tvn_cli.screen.say import say
+from tvn_cli.screen.table import add_row, show, table
 from verify.custom.review import list_failing_values, summarise
 from verify.engine.events import Event, Explained, Judged, Part, Progress, Skipped
 from verify.numerics.compare import Difference
@@ -19,6 +19,11 @@ from verify.numerics.verdicts import Verdict
 from verify.reports.outcome import Explanation, Outcome
 from verify.reports.report import Report, TapReport
 from verify.reports.training_report import TrainingReport
+
+# Each accumulated from the input on, and of the layer alone.
+FIGURES = ("float64 error", "alone", "float32 error", "× original's", "× alone")
+# What a narrow terminal does without, the first to go first.
+SPARE = ("float32 error", "shape", "× original's", "float64 error", "× alone")
 
 
 class VerificationScreen:
@@ -86,19 +91,12 @@ class VerificationScreen:
 
 
 def print_taps(taps: Sequence[TapReport]) -> None:
-    """Print a table, a row a tap."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("tap", no_wrap=True)
-    headings = ("shape", "float64 error", "alone", "float32 error", "× original's", "alone")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    """Print a table, a row a tap, with as many figures as there is room for."""
+    shown = table("tap", "shape", *FIGURES, "verdict")
+    shown.columns[-1].justify = "left"
     for tap in taps:
-        table.add_row(*_cells(tap))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a pipe has no width that rows must be cut to
-    console.print(table)
+        add_row(shown, *_cells(tap))
+    show(shown, SPARE)
 
 
 def print_verdict(outcome: Outcome) -> None:
@@ -120,7 +118,7 @@ def _cells(tap: TapReport) -> list[str | Text]:
     accumulated, alone = tap.accumulated, tap.isolated
     verdict = Text("same", "green") if tap.passed else Text(visible_line(tap.complaint), "bold red")
     return [
-        Text(visible(tap.name)),
+        tap.name,
         "×".join(map(str, tap.shape)),
         _share(accumulated.function if accumulated else None),
         _share(alone.function if alone else None),
