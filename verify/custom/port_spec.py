@@ -213,6 +213,7 @@ def port_spec(
             ],
         ),
         training=training,
+        original_rounds=bool(original.rounded),
         levels={
             "inference": judge_no_more,
             "training": partial(judges_of_training, name, training),

@@ -127,7 +127,7 @@ class PortSpec:
     stages read, as float32; `other_weights` names, by tap, the variables whose values in the port
     are not the original's, bit for bit; `about` goes into the report; `isolates` is False of a
     port whose layers cannot be run one by one; `training` is the comparison of training steps, if
-    there can be one.
+    there can be one; `original_rounds`: some of the original's layers need float32 in float64.
     """
 
     name: str
@@ -139,3 +139,4 @@ class PortSpec:
     about: About = field(default_factory=About)
     isolates: bool = True
     training: TrainingSpec | None = None
+    original_rounds: bool = False

@@ -6,6 +6,8 @@ import numpy as np
 
 # Between float64 results of the same function; what differs by a bug differs by far more.
 CLOSE = 1e-9
+# Where something in front was rounded to float32.
+ROUNDED_CLOSE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

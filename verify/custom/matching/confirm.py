@@ -38,7 +38,7 @@ def confirm(
             these inputs hide would be waived.
         said: taps whose places are the user's word; they stay.
     """
-    truths = {call.tap: call.value for call in correspondence.calls}
+    truths = {call.tap: call for call in correspondence.calls}
     places = correspondence.places
     taps = {place.module: tap for tap, place in places.items() if tap not in said}
     taps.pop("", None)  # the outputs
@@ -55,10 +55,11 @@ def confirm(
         tap = taps.get(place)
         if tap is not None and tensor is not None:
             value = to_original(tensor, places[tap].layout)
-            why = _why_not(place, value, truths[tap], within)
+            truth = truths[tap].value
+            why = _why_not(place, value, truth, truths[tap].within(within))
             reasons.pop(tap)
             reasons.update({tap: why} if why else {})
-            if why and _holds_once(value, truths[tap], within):
+            if why and _holds_once(value, truth, within):
                 once[tap] = f"{place} computes the same numbers, once for all samples"
 
     try:

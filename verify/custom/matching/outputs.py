@@ -49,7 +49,11 @@ def outputs_agree(
     """
     return all(
         places[tap].output in returned
-        and agree(to_original(returned[places[tap].output], places[tap].layout), call.value, within)
+        and agree(
+            to_original(returned[places[tap].output], places[tap].layout),
+            call.value,
+            call.within(within),
+        )
         for tap, call in truths.items()
     )
 

@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from verify.custom.layouts.fingerprint import CLOSE
+from verify.custom.layouts.fingerprint import CLOSE, ROUNDED_CLOSE
 from verify.custom.originals.graph.constants import MOST_WRITTEN, array_as_written, is_exact
 
-# As near as a float64 copy comes with constants that float32 rounded.
-ROUNDED_CLOSE = 1e-6
 # A table that was computed in float32 is off by the roundings of a power, a quotient, a product.
 UNCERTAIN = 2 * torch.finfo(torch.float32).eps
 # Whoever writes more means infinity: masks do.

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from verify.custom.layouts.fingerprint import Fingerprint
+from verify.custom.layouts.fingerprint import ROUNDED_CLOSE, Fingerprint
 from verify.specs.spec import OriginalRunner
 from verify.specs.training_spec import TrainingRunner
 
@@ -40,7 +40,8 @@ class Call:
     `inside` are the variables of layers inside of it, which work by themselves as well. A layer
     that works more than once has a `Call` each time, `name`, `name#2` and so on. `unpassed` are
     bends of an activation that no value passes, see `verify.custom.originals.bends`; `steps` what a
-    recurrent layer reads, step by step.
+    recurrent layer reads, step by step. `rounded`: it is known to float32 only, having read what a
+    layer computed that has no float64.
     """
 
     tap: str
@@ -50,6 +51,11 @@ class Call:
     inside: tuple[str, ...] = ()
     unpassed: tuple[float, ...] = ()
     steps: tuple[Fingerprint, ...] = ()
+    rounded: bool = False
+
+    def within(self, otherwise: float) -> float:
+        """How near to its value a right port comes, of the largest number."""
+        return max(otherwise, ROUNDED_CLOSE) if self.rounded else otherwise
 
     def reads_from(self, other: "Call") -> bool:
         """Does it read what the other computed?"""
@@ -93,6 +99,11 @@ class AnyOriginal(Protocol):
 
     def with_weights(self, variables: Mapping[str, np.ndarray]) -> "AnyOriginal":
         """The same with other values of its variables."""
+        ...
+
+    @property
+    def rounded(self) -> Sequence[str]:
+        """The layers that need float32 in float64, once it has run."""
         ...
 
     @property

@@ -66,6 +66,7 @@ class Matched:
             port=made,
             inputs=pair.inputs,
             about=About(input=shapes, stopped=made.stopped),
+            original_rounds=bool(pair.original.rounded),
         )
 
     def _calls(self) -> list[Call]:

@@ -47,6 +47,7 @@ class GraphModel:
     """
 
     learns_statistics = False
+    rounded: tuple[str, ...] = ()
     unused: Mapping[str, Sequence[str]] = MappingProxyType({})
     penalised = False
 

@@ -101,20 +101,22 @@ def names_by_layer(layers: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 @contextmanager
-def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
+def watch(layers: Mapping[str, Any], see: See) -> Iterator[Callable[[], None]]:
     """Call `see` whenever one of `layers` has worked.
+
+    Yields what is to be called before the model runs once more from its start.
 
     An activation inside a layer with a kernel counts as a layer of its own: what it reads is the
     tap `name/linear`, what it computes is `name`. The tap of a recurrent layer is its sequence; if
     it returns the last step alone, or directions merged, that is `name/returned`.
     """
     calls: Counter[str] = Counter()
-    changed: list[tuple[Any, str]] = []
+    changed: list[tuple[Any, str, Any]] = []
 
     def replace(layer: Any, attribute: str, function: Callable[..., Any]) -> None:
         # Past Keras' own __setattr__, which keeps track of what a layer is made of.
+        changed.append((layer, attribute, vars(layer).get(attribute)))
         object.__setattr__(layer, attribute, function)
-        changed.append((layer, attribute))
 
     def watched(name: str, layer: Any) -> Callable[..., Any]:
         call, activation = layer.call, _fused_activation(layer)
@@ -182,10 +184,12 @@ def watch(layers: Mapping[str, Any], see: See) -> Iterator[None]:
         if id(layer) not in alone:
             replace(layer, "call", watched(name, layer))
     try:
-        yield
+        yield calls.clear
     finally:
-        for layer, attribute in changed:
+        for layer, attribute, before in changed:
             object.__delattr__(layer, attribute)
+            if before is not None:
+                object.__setattr__(layer, attribute, before)
         for layer, activation in restore:
             if activation is not None:
                 object.__setattr__(layer, "activation", activation)

@@ -1,6 +1,6 @@
 """A Keras model as an original."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from copy import copy
@@ -18,7 +18,6 @@ from verify.custom.originals.bends import bends_of, unpassed
 from verify.custom.originals.keras.layers import (
     flat,
     is_float,
-    like,
     named_layers,
     names_by_layer,
     to_numpy,
@@ -30,14 +29,21 @@ from verify.custom.originals.keras.precision import put_into
 from verify.custom.originals.keras.rebuild import load_file, rebuild
 from verify.custom.originals.keras.recurrent import is_recurrent, stateful_layers
 from verify.custom.originals.keras.run import input_shapes, run
+from verify.custom.originals.keras.runner import KerasRunner, by_tap
+from verify.custom.originals.keras.single_precision import (
+    ALONE,
+    SINGLE,
+    let_single,
+    single_precision_of,
+)
 from verify.custom.originals.keras.time_distributed import distributed_alone
 from verify.custom.originals.keras.training import KerasTrainer
 from verify.custom.originals.keras.unused import unused_in_inference
 from verify.custom.originals.keras.whole_constants import take_statistics_over
-from verify.custom.originals.original import Call, Sizes, layer_tap
+from verify.custom.originals.original import Call, Sizes
 from verify.custom.originals.probes import probe_weights
 from verify.runners.tensorflow import import_keras
-from verify.specs.spec import Arrays, Stage
+from verify.specs.spec import Arrays
 
 # Of a stateful layer.
 BEGINS_ANEW = "begins each run with zeros; what it carries over to the next batch is not compared"
@@ -65,10 +71,12 @@ class KerasModel:
         notes: which layers compute in float64 otherwise than TensorFlow would, and what of it is
             not compared.
         learns_statistics: it has a training mode.
+        rounded: layers that need float32 in float64, known once it has run.
     """
 
     learns_statistics = True
     penalised = False
+    rounded: tuple[str, ...] = ()
 
     def __init__(self, build: Callable[[], Any] | str | Path, *, seed: int | None = None) -> None:
         self._keras = import_keras()
@@ -120,10 +128,18 @@ class KerasModel:
                 bends = _unpassed(layer, reads)
                 calls.append(Call(tap, own, read, array, parts, bends, _steps(layer, alone, reads)))
 
-        with watch(_by_tap(layers, inputs), see):
-            outputs = run(model, inputs, note=new.append)
+        with watch(by_tap(layers, inputs), see) as restart:
+
+            def begin() -> None:
+                restart()
+                for of_last_run in (calls, new, noted):
+                    of_last_run.clear()
+
+            outputs = run(model, inputs, note=new.append, begin=begin)
         self.penalised = bool(model.losses)
         self.notes = [f"{', '.join(taps)}: {note}" for note, taps in noted.items()]
+        self.rounded = tuple(single_precision_of(model).paths)
+        self.notes += [f"{path}: {SINGLE}" for path in self.rounded]
         self.notes += [f"{layer.name}: {BEGINS_ANEW}" for layer in stateful_layers(model)]
         if late := variables_of(self._holders(model)).keys() - self.variables.keys():
             raise InputError(
@@ -131,7 +147,9 @@ class KerasModel:
                 "call it once inside the function that builds it"
             )
         ends = [Call(tap, (), (), to_numpy(value)) for tap, value in outputs.items()]
-        return [*calls, *ends[:-1], replace(ends[-1], variables=by_path[MODEL])]
+        ends[-1] = replace(ends[-1], variables=by_path[MODEL])
+        rounded = set(by_tap(dict.fromkeys(self.rounded), inputs))
+        return list(_rounded_from(rounded, [*calls, *ends]))
 
     def sizes(self, inputs: Mapping[str, np.ndarray]) -> Sizes:
         """See `AnyOriginal`; a subclassed model is asked for other numbers of samples alone."""
@@ -147,10 +165,15 @@ class KerasModel:
     def runner(self, precision: str, inputs: Sequence[str]) -> "KerasRunner":
         """See `AnyOriginal`."""
         model = self.model(precision)
-        return KerasRunner(self._layers(model), partial(run, model), inputs)
+        single = single_precision_of(model)
+        return KerasRunner(self._layers(model), partial(run, model), inputs, single)
 
     def trainer(self, precision: str) -> KerasTrainer:
         """See `AnyOriginal`."""
+        if self.rounded:
+            raise InputError(
+                f"training: {self.rounded[0]} {ALONE}, so gradients have no float64 truth"
+            )
         model = self.model(precision)
         return KerasTrainer(model, self._holders(model))
 
@@ -200,6 +223,7 @@ class KerasModel:
             raise InputError(f"the function returns a {type(model).__name__}, no Keras model")
         if precision == "float64":
             put_into(precision, model)
+            let_single(model, self._layers(model))
         return model
 
     def _holders(self, model: Any) -> dict[str, Any]:
@@ -220,62 +244,17 @@ class KerasModel:
         return {path: layer for path, layer in layers.items() if not isinstance(layer, inputs)}
 
 
-class KerasRunner:
-    """Runs a model whose `layers` are watched; `inputs` are the names of what it reads.
-
-    `run_layer` lets every layer read what it is given, in one run for all that are asked for.
-    """
-
-    def __init__(
-        self,
-        layers: dict[str, Any],
-        run: Callable[[Mapping[str, np.ndarray]], dict[str, Any]],
-        inputs: Sequence[str],
-    ) -> None:
-        self._layers, self._run, self._inputs = layers, run, inputs
-        self._alone: tuple[Mapping[str, np.ndarray], Arrays] | None = None
-
-    def run_stage(self, stage: Stage, given: Mapping[str, np.ndarray]) -> Arrays:
-        """See `OriginalRunner`."""
-        return self._taps(set(stage.taps), given, {})
-
-    def run_layer(self, tap: str, seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        """See `OriginalRunner`."""
-        if self._alone is None or self._alone[0] is not seen or tap not in self._alone[1]:
-            taps = seen.keys() - set(self._inputs)
-            self._alone = seen, self._taps(taps, seen, {name: seen[name] for name in taps})
-        return self._alone[1].pop(tap)
-
-    def close(self) -> None:
-        """See `OriginalRunner`."""
-        self._layers, self._alone = {}, None
-
-    def _taps(
-        self,
-        taps: AbstractSet[str],
-        given: Mapping[str, np.ndarray],
-        replacements: Mapping[str, np.ndarray],
-    ) -> Arrays:
-        found: Arrays = {}
-
-        def see(tap: str, _layer: Any, _reads: tuple[Any, ...], value: Any) -> Any:
-            if tap not in taps:
-                return None
-            found[tap] = to_numpy(value)
-            return like(value, replacements[tap]) if tap in replacements else None
-
-        with watch(_by_tap(self._layers, self._inputs), see):
-            outputs = self._run({name: given[name] for name in self._inputs})
-        return found | {tap: to_numpy(outputs[tap]) for tap in outputs if tap in taps}
+def _rounded_from(taps: AbstractSet[str], calls: Sequence[Call]) -> Iterator[Call]:
+    """The calls, of which those from the first of these layers on are known to float32 only."""
+    rounded = False
+    for call in calls:
+        rounded |= call.tap.partition("#")[0] in taps
+        yield replace(call, rounded=rounded) if rounded else call
 
 
 def _unpassed(layer: Any, reads: tuple[Any, ...]) -> tuple[float, ...]:
     bends = bends_of(layer)
     return unpassed(bends, to_numpy(next(flat(reads)))) if bends else ()
-
-
-def _by_tap(layers: Mapping[str, Any], inputs: Collection[str]) -> dict[str, Any]:
-    return {layer_tap(path, inputs): layer for path, layer in layers.items()}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from port.errors import InputError
 from verify.custom.layouts.arguments import Arguments, arranged
 from verify.custom.layouts.nested import by_name, in_one_line, told, with_arrays
 from verify.custom.originals.keras.recurrent import forget_states
+from verify.custom.originals.keras.single_precision import single_precision_of
 from verify.custom.originals.keras.whole_constants import whole_constants
 from verify.custom.originals.keras.whole_kernels import Note, whole_kernels
 from verify.custom.originals.keras.whole_numbers import whole_numbers
@@ -26,6 +27,7 @@ def run(
     given: Mapping[str, Any],
     training: bool = False,
     note: Note = lambda _: None,
+    begin: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """The model's outputs by tap, as TensorFlow's tensors.
 
@@ -34,6 +36,7 @@ def run(
         given: arrays or tensors by name; those of nested inputs are called `a/b`.
         training: whether it is called as in training.
         note: see `whole_kernels`.
+        begin: is called before it runs, which may be more than once.
 
     Raises:
         InputError: it has other inputs, or it does not run on these.
@@ -49,10 +52,12 @@ def run(
     numbers: list[Callable[[], AbstractContextManager[None]]] = [nullcontext]
     if dtype == "float64":
         numbers.insert(0, partial(whole_numbers, note))
-    for (args, kwargs), made in product(_ways(model, cast), numbers):
+    single, grants = single_precision_of(model), (False, True) if dtype == "float64" else (False,)
+    for grant, (args, kwargs), made in product(grants, list(_ways(model, cast)), numbers):
         forget_states(model)
+        begin()
         try:
-            with whole_constants(), whole_kernels(note), made():
+            with whole_constants(), whole_kernels(note), made(), single.granted(grant):
                 returned = model(*args, **kwargs, training=training)
         except InputError:
             raise
