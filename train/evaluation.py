@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from port.engines import Engine
 from port.errors import InputError
 from port.model import TinyVideoNet
 from train.config import Config
@@ -52,6 +53,7 @@ def predict_videos(
     clips: int = 1,
     crops: int = 1,
     stopping: Callable[[], bool] = lambda: False,
+    engine: Engine | None = None,
 ) -> Predictions:
     """Run `net` over every video once, shared out over the processes of the run.
 
@@ -62,6 +64,7 @@ def predict_videos(
         world: this process among those of the run.
         clips: evenly spaced clips of a video to average.
         crops: 1 or 3 of each clip.
+        engine: runs the net, from clips to logits; the net itself if None.
         stopping: asked while no batch comes, and after each where the run is one process.
 
     Raises:
@@ -79,7 +82,7 @@ def predict_videos(
         for crop in crops_of(crops):
             frames = prepare(batch, clip.image_size, crop, world.device)
             with arithmetic(config, world.device):
-                logits = net(laid_out(frames, config))
+                logits = (engine or net)(laid_out(frames, config))
             odds = logits.float().softmax(1).double().cpu()
             total.index_add_(0, batch.videos[batch.decoded], odds[batch.decoded])
             counted.index_add_(0, batch.videos, batch.decoded.double())

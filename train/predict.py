@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from port.convert.weights import load_weights
+from port.engines import Engine, engine_of
 from port.errors import InputError
 from port.model import TinyVideoNet
 from train.data.clips import Batch, TestClips, collate
@@ -24,16 +25,21 @@ WINDOWS = 16  # of a timeline at a time
 
 @dataclass(frozen=True)
 class Classifier:
-    """A net in evaluation mode, its classes by label, and where it computes."""
+    """A net in evaluation mode, its classes by label, where it computes, and what runs it.
+
+    `engine`: from clips to logits; the net itself if None.
+    """
 
     net: TinyVideoNet
     class_names: tuple[str, ...]
     device: torch.device
+    engine: Engine | None = None
 
     @torch.inference_mode()
     def probabilities(self, clips: Tensor) -> np.ndarray:
         """Clips `[B, 3, T, H, W]` in [0, 1] to probabilities `[B, classes]`, float64."""
-        logits: Tensor = self.net(clips.to(self.device))
+        run = self.engine or self.net
+        logits: Tensor = run(clips.to(self.device))
         return logits.double().softmax(1).cpu().numpy()
 
     def ranked(self, probabilities: np.ndarray, count: int = 5) -> list[tuple[str, float]]:
@@ -88,7 +94,10 @@ class Timeline:
 
 
 def load_classifier(
-    weights: Path, device: str = "auto", max_pool_predictions: bool = False
+    weights: Path,
+    device: str = "auto",
+    max_pool_predictions: bool = False,
+    engine: str = "eager",
 ) -> Classifier:
     """A classifier from a weights file.
 
@@ -96,9 +105,10 @@ def load_classifier(
         weights: of a run, or of `tvn convert`.
         device: "cpu", "cuda", or "auto", which takes CUDA where there is one.
         max_pool_predictions: take the published head that pools over frames.
+        engine: what runs the net; see `port.engines`.
 
     Raises:
-        InputError: the file cannot be used, or there is no such device.
+        InputError: the file cannot be used, or there is no such device or engine.
     """
     chosen = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if chosen not in ("cpu", "cuda") or (chosen == "cuda" and not torch.cuda.is_available()):
@@ -108,7 +118,7 @@ def load_classifier(
     net = loaded.build(max_pool_predictions=max_pool_predictions).float().to(chosen).eval()
     unnamed = [f"class {label}" for label in range(net.num_classes)]
     names = tuple(loaded.about.get("class_names") or unnamed)
-    return Classifier(net, names, torch.device(chosen))
+    return Classifier(net, names, torch.device(chosen), engine_of(net, engine))
 
 
 def classify(classifier: Classifier, path: Path, clips: int = 5, crops: int = 1) -> np.ndarray:

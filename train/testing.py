@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from port.engines import engine_of
 from port.errors import InputError
 from port.factory import create_model
 from train.data.splits import Split, split
@@ -41,8 +42,12 @@ def test_run(
     world: World,
     output: Path,
     stopping: Callable[[], bool] = lambda: False,
+    *,
+    engine: str = "eager",
 ) -> Results:
     """Test the weights `last` or `best`, and write results and pictures to `output`.
+
+    `engine` runs the net; see `port.engines`.
 
     Raises:
         Stopped: `stopping` said yes, and nothing was written; see `predict_videos`.
@@ -58,6 +63,7 @@ def test_run(
         clips=config.test_clips,
         crops=config.test_crops,
         stopping=stopping,
+        engine=engine_of(net.eval(), engine),
     )
     about = {
         "run": str(run.folder),
@@ -65,6 +71,7 @@ def test_run(
         "selected_on_test": which == "best",
         "split": dict(run.record["split"]),
         "origin": dict(run.record["origin"]),
+        "engine": engine,
         "clips": config.test_clips,
         "crops": config.test_crops,
     }

@@ -26,6 +26,7 @@ def define(flags: Flags) -> None:
     flags.number("crops", "of a clip to average, 1 or 3")
     flags.number("workers", "processes that decode", least=0)
     flags.text("device", "cpu, cuda or auto")
+    flags.engine("eager")
     flags.folds("test one run, or each fold of a `tvn finetune --folds=all`")
     flags.text("output", "folder for results and pictures; RUN/test-WHICH if left out")
 
@@ -51,7 +52,7 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
         for run in runs:
             videos = read_videos(values.data or run.record["data"])
             output = Path(values.output) if values.output else test_folder(run, values.which)
-            results = test_run(run, values.which, videos, world, output)
+            results = test_run(run, values.which, videos, world, output, engine=values.engine)
             if world.main:
                 show_results(results, run.folder)
                 say(f"{output}: results.json, tables and pictures")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 DEVICES = ("auto", "cpu", "cuda")
+ENGINES = ("auto", "eager", "optimized", "compiled", "onnxruntime")
 
 
 class Flags:
@@ -87,6 +88,11 @@ class Flags:
         self.text("run", "a run of `tvn finetune`")
         self.choice("which", ("last", "best"), "of the run's weights; `best` were chosen by the "
                     "run's own test")  # fmt: skip
+
+    def engine(self, default: str) -> None:
+        """What runs a net."""
+        self.choice("engine", ENGINES, "what runs the net: `optimized` computes the same, "
+                    "faster, on a CPU; `auto` takes it there", default)  # fmt: skip
 
     def folds(self, about: str) -> None:
         """One fold or all."""

@@ -31,6 +31,7 @@ def define(flags: Flags) -> None:
                "in its frames")  # fmt: skip
     flags.number("step", "frames from one window to the next", 8)
     flags.choice("device", DEVICES, "where to compute")
+    flags.engine("auto")
 
 
 def main(values: FlagValues, arguments: Sequence[str]) -> int:
@@ -75,10 +76,10 @@ def _classifier(values: FlagValues) -> "Classifier":
     from train.run import Run
 
     if values.weights is not None:
-        return load_classifier(Path(values.weights), values.device)
+        return load_classifier(Path(values.weights), values.device, engine=values.engine)
     run = Run.open(Path(values.run))
     pooled = run.config.max_pool_predictions
-    return load_classifier(run.weights(values.which), values.device, pooled)
+    return load_classifier(run.weights(values.which), values.device, pooled, values.engine)
 
 
 def _predict(values: FlagValues, classifier: "Classifier", path: Path) -> None:

@@ -50,6 +50,23 @@ def test_a_video_has_the_mean_of_its_clips_and_crops(classifier: Classifier, vid
     assert np.allclose(classify(classifier, video, clips=3, crops=3), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "engine", ["auto", "optimized", pytest.param("onnxruntime", marks=pytest.mark.slow)]
+)
+def test_engines_say_the_same(
+    engine: str, classifier: Classifier, red_or_blue: Path, video: Path
+) -> None:
+    other = load_classifier(red_or_blue, "cpu", engine=engine)
+    assert other.engine is not other.net
+    wanted, found = (classify(each, video, clips=3) for each in (classifier, other))
+    assert np.allclose(found, wanted, atol=1e-5)
+
+
+def test_an_engine_that_is_not_there_is_refused(red_or_blue: Path) -> None:
+    with pytest.raises(InputError, match="--engine=abacus"):
+        load_classifier(red_or_blue, "cpu", engine="abacus")
+
+
 def test_classes_are_ranked_by_name(classifier: Classifier, video: Path) -> None:
     best, other = classifier.ranked(classify(classifier, video, clips=5))
     assert (best[0], other[0]) == ("red $x$", "blau – é")  # three of five clips are red

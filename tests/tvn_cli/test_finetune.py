@@ -53,8 +53,13 @@ def test_from_videos_to_a_tested_classifier(
     assert again.status == 0
     repeated = json.loads((tmp_path / "test" / "results.json").read_text())
     assert repeated == results
-    best = tvn(capsys, "evaluate", f"--run={run}", "--which=best", "--clips=1", "--crops=3")
+    best = tvn(
+        capsys, "evaluate", f"--run={run}", "--which=best", "--clips=1", "--crops=3",
+        "--engine=optimized",
+    )  # fmt: skip
     assert "chosen by the test itself" in best.out
+    tested = json.loads((run / "test-best" / "results.json").read_text())
+    assert (tested["engine"], results["engine"]) == ("optimized", "eager")
 
     logged = (run / "metrics.jsonl").read_text()
     same = tvn(capsys, *command)  # a finished run is tested again, not trained again

@@ -64,6 +64,13 @@ def test_no_gradients_are_taken_and_the_net_keeps_its_own(net: TinyVideoNet) -> 
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
+def test_autocast_around_it_changes_nothing(net: TinyVideoNet) -> None:
+    fast, x = port.optimize(net), clips()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = fast(x)
+    assert torch.equal(found, fast(x))
+
+
 def test_wrong_clips_are_refused_as_by_the_net(net: TinyVideoNet) -> None:
     with pytest.raises(InputError, match="expected"):
         port.optimize(net)(torch.zeros(3, 4, 24, 31))
