@@ -83,10 +83,7 @@ def measure(
     for row in timings:
         for timing in row:
             watch(f"{timing.job.name}: preparing {timing.engine}")
-            try:
-                ENGINES[timing.engine].prepare(timing.job)
-            except Exception as error:  # of somebody else's converter: any
-                timing.failure = f"{type(error).__name__}: {error}".splitlines()[0]
+            _, timing.failure = _in_process(timing.job, timing.engine, {"prepare": True})
     for number in range(rounds):
         for row in timings:
             for timing in row:
@@ -98,34 +95,31 @@ def measure(
 
 def _time(timing: Timing, seconds: float) -> None:
     """One process's runs, added to `timing`."""
-    job, reference = timing.job, timing.job.folder / f"logits-{timing.job.batch}.npy"
-    asked = {"job": job.to_dict(), "engine": timing.engine, "seconds": seconds}
-    environment = os.environ | {"OMP_NUM_THREADS": str(job.threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    module = "verify.tvn.speed.worker"
+    reference = timing.job.folder / f"logits-{timing.job.batch}.npy"
     with tempfile.TemporaryDirectory() as folder:
         logits = Path(folder) / "logits.npy"
-        command = [sys.executable, "-m", module, json.dumps(asked), str(logits)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"]
-            timing.failure = last[-1]
+        asked = {"seconds": seconds, "logits": str(logits)}
+        figures, timing.failure = _in_process(timing.job, timing.engine, asked)
+        if timing.failure is not None:
             return
         found = np.load(logits)
-    figures = json.loads(done.stdout)
     timing.rounds.append(figures["seconds"])
     timing.first_seconds.append(figures["first_seconds"])
     timing.peak_mb.append(figures["peak_mb"])
-    if not reference.exists():
-        np.save(reference, _truth(job))
+    if not reference.exists():  # the eager net's
+        _in_process(timing.job, "eager", {"seconds": 0, "logits": str(reference)})
     wanted = np.load(reference)
     apart = float(np.abs(found - wanted).max() / np.abs(wanted).max())
     timing.difference = max(apart, timing.difference or 0.0)
 
 
-def _truth(job: Job) -> np.ndarray:
-    """The eager net's logits."""
-    import torch
-
-    with torch.inference_mode():
-        logits: np.ndarray = job.net()(torch.from_numpy(job.clips())).numpy()
-    return logits
+def _in_process(job: Job, engine: str, asked: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """What the worker says, or why it says nothing."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(job.threads), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    text = json.dumps({"job": job.to_dict(), "engine": engine, **asked})
+    command = [sys.executable, "-m", "verify.tvn.speed.worker", text]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"]
+        return {}, last[-1]
+    return json.loads(done.stdout.splitlines()[-1]), None

@@ -1,6 +1,7 @@
-"""One engine in a process of its own: `python -m verify.tvn.speed.worker JOB LOGITS`.
+"""One engine in a process of its own: `python -m verify.tvn.speed.worker REQUEST`.
 
-JOB is JSON on the command line; figures come as JSON on standard output, the logits in LOGITS.
+The request is JSON: the job, the engine, and either `prepare`, or for how many `seconds` to run and
+into which file to write the `logits`. Figures are the last line of standard output, as JSON.
 """
 
 import json
@@ -13,8 +14,8 @@ WARM_UP = 3  # runs
 LEAST_RUNS = 5
 
 
-def main(text: str, logits: str) -> None:
-    """Load, run as long as asked, tell."""
+def main(text: str) -> None:
+    """Do what is asked, tell the figures."""
     asked = json.loads(text)
     threads = asked["job"]["threads"]
     usable = sorted(os.sched_getaffinity(0))[:threads]
@@ -25,13 +26,17 @@ def main(text: str, logits: str) -> None:
     from verify.tvn.speed.engines import ENGINES
     from verify.tvn.speed.job import Job
 
-    job = Job.from_dict(asked["job"])
+    job, engine = Job.from_dict(asked["job"]), ENGINES[asked["engine"]]
+    if asked.get("prepare"):
+        engine.prepare(job)
+        sys.stdout.write("\n{}\n")
+        return
     clips = job.clips()
     start = time.perf_counter()
-    run = ENGINES[asked["engine"]].load(job)
+    run = engine.load(job)
     found = run(clips)
     first = time.perf_counter() - start
-    np.save(Path(logits), found)
+    np.save(Path(asked["logits"]), found)
     for _ in range(WARM_UP):
         run(clips)
     taken: list[float] = []
@@ -41,7 +46,7 @@ def main(text: str, logits: str) -> None:
         run(clips)
         taken.append(time.perf_counter() - begin)
     figures = {"seconds": taken, "first_seconds": first, "peak_mb": _peak()}
-    sys.stdout.write(json.dumps(figures))
+    sys.stdout.write(f"\n{json.dumps(figures)}\n")
 
 
 def _peak() -> float:
@@ -52,4 +57,4 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1])
