@@ -21,6 +21,7 @@ COMMANDS = {
     "convert": "TensorFlow weights to a safetensors file, and back",
     "inspect": "list what a file of TensorFlow weights holds",
     "verify": "compare the port with the original, layer by layer",
+    "compare": "two reports of verify side by side: what got better, what got worse",
     "data": "check, cache or generate a folder of videos",
     "finetune": "train on a folder of videos, and test",
     "evaluate": "test a run on the videos it has not seen",

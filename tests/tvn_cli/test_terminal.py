@@ -18,6 +18,7 @@ CALLS = {
     "convert": "convert --source=absent --output=w",
     "inspect": "inspect absent",
     "verify": "verify --model=tvn1",
+    "compare": "compare absent.json absent.json",
     "data": "data generate videos",
     "finetune": "finetune --show",
     "evaluate": "evaluate --run=absent",
