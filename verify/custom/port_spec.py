@@ -52,7 +52,7 @@ from verify.custom.probing.judges import Matched, explain_probe, judges_of
 from verify.custom.probing.unseen import list_unseen
 from verify.custom.training.diagnose import diagnose_own_training
 from verify.custom.training.level import judges_of_training
-from verify.custom.training.sides import Penalty, Sides, training_spec
+from verify.custom.training.sides import Losses, Penalty, Sides, training_spec
 from verify.diagnosis.cause import Repair
 from verify.diagnosis.diagnose import diagnose
 from verify.diagnosis.layer_view import LayerView
@@ -84,6 +84,7 @@ def port_spec(
     forward: Forward = forward,
     loaded: bool = False,
     penalty: Penalty | None = None,
+    loss: Losses | None = None,
 ) -> PortPlan:
     """The comparison of a torch module with its original.
 
@@ -113,6 +114,9 @@ def port_spec(
             name or order.
         loaded: the port has its weights already; they are compared, bit for bit.
         penalty: what the port adds to its loss in training, where the original's layers do.
+        loss: the loss of a training step, as `(original's, port's)`: functions of what either
+            returns, to one number. If not given, it is the sum of all outputs, each number times a
+            weight of its own.
 
     Layouts are written as einops patterns from the original to the port, see `Layout`.
 
@@ -122,6 +126,10 @@ def port_spec(
     tables = {"layers": layers, "taps": taps, "weights": weights}
     tables |= {"input_layouts": input_layouts, "output_layouts": output_layouts}
     refuse_kinds(original, tables, {"without": without, "port_only": port_only})
+    if loss is not None and not (
+        isinstance(loss, tuple | list) and [*map(callable, loss)] == [True] * 2
+    ):
+        raise InputError("loss: give two functions, (original's, port's), of what each returns")
     inputs = _named(inputs)
     layouts = {n: likely_layout(a.ndim, a.ndim) for n, a in inputs.items()}
     layouts |= {n: Layout.parse(text) for n, text in (input_layouts or {}).items()}
@@ -187,6 +195,7 @@ def port_spec(
         has_training_mode(port),
         original.penalised,
         penalty,
+        loss,
     )
     made = ModulePort(module, outputs.judged(correspondence.places), layouts, forward)
     matched = Matched(name, pair, correspondence, not (loaded or converted))

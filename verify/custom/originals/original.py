@@ -1,8 +1,8 @@
 """What must be known of an original that anybody brings: its weights, its layers, how it runs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -121,8 +121,11 @@ class AnyOriginal(Protocol):
         """Whether layers add to the loss themselves, once it has run."""
         ...
 
-    def trainer(self, precision: str) -> TrainingRunner:
-        """One that makes training steps in `float64` or `float32`."""
+    def trainer(self, precision: str, loss: Callable[[Any], Any] | None = None) -> TrainingRunner:
+        """One that makes training steps in `float64` or `float32`, with a `loss` of the user's.
+
+        Only of an original that has a training mode there can be one.
+        """
         ...
 
     def runner(self, precision: str, inputs: Sequence[str]) -> OriginalRunner:

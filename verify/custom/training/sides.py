@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ from verify.specs.training_spec import (
 
 # What the port adds to the loss.
 Penalty = Callable[[nn.Module], Tensor | float]
+# Of what either side returns, one number.
+Losses = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,11 @@ class Sides:
     changes through gradients, the other `rows` are statistics; `shapes` are those of all.
     `learns_statistics`: the original has a training mode, in which batch norms use their batch;
     `has_training_mode`: the port has one.
-    `penalised`: the original's layers add to the loss; `penalty`: what the port adds.
+    `penalised`: the original's layers add to the loss; `penalty`: what the port adds; `losses`:
+    the user's own, of what each side returns, the original's first.
     """
 
-    trainer: Callable[[str], TrainingRunner]
+    trainer: Callable[..., TrainingRunner]
     trainable: frozenset[str]
     shapes: Mapping[str, tuple[int, ...]]
     module: nn.Module
@@ -61,6 +65,7 @@ class Sides:
     has_training_mode: bool = True
     penalised: bool = False
     penalty: Penalty | None = None
+    losses: Losses | None = None
 
 
 def training_spec(
@@ -84,6 +89,10 @@ def training_spec(
     """
     if sides.penalty is not None and not sides.learns_statistics:
         raise InputError("penalty: a graph or function says none of its own; leave it out")
+    if sides.losses is not None and not sides.learns_statistics:
+        raise InputError(
+            "loss: a graph or function is compared by its gradients alone; leave it out"
+        )
     stopped: dict[str, str] = {}
     draw = np.random.default_rng(0)
     floats = [tap for tap, value in outputs.items() if value.dtype.kind == "f"]
@@ -115,7 +124,9 @@ def training_spec(
             *(*moving, *floats, *settings, *penalty, LOSS),
             *(*reversed(trained), *gradients_of_inputs(inputs).values()),
         ],
-        original=sides.trainer,
+        original=sides.trainer
+        if sides.losses is None
+        else partial(sides.trainer, loss=sides.losses[0]),
         port=partial(ModuleTrainer, sides, stopped),
         batches=steps,
         input_gradient=INPUT_GRADIENT,
@@ -123,7 +134,7 @@ def training_spec(
             stopped=stopped,
             notes=[f"gradient not compared, no tensor is known: {n}" for n in sorted(unmatched)],
             remarks={
-                "loss": "sum of weighted outputs",
+                "loss": "sum of weighted outputs" if sides.losses is None else "the user's own",
                 "dropout": "off on both sides",
                 **({} if sides.learns_statistics else {"batch norms": "as in inference"}),
             },
@@ -188,8 +199,12 @@ class ModuleTrainer:
 
     def _loss(self, inputs: Mapping[str, Tensor], weights: Arrays) -> tuple[Tensor, Arrays]:
         """The sum of weighted outputs, and those."""
+        own: Any = None
         with WholePrecision(dtype=self._dtype):
-            returned = named_tensors(self._sides.forward(self.module, inputs))
+            structure = self._sides.forward(self.module, inputs)
+            returned = named_tensors(structure)
+            if self._sides.losses is not None:
+                own = torch.as_tensor(self._sides.losses[1](structure))
         loss, outputs = torch.zeros((), dtype=self._dtype), Arrays()
         for tap, its in weights.items():
             place = self._sides.outputs[tap]
@@ -197,7 +212,7 @@ class ModuleTrainer:
                 raise ValueError(f"the port returns no {place.output} in training")
             loss = loss + (returned[place.output] * self._tensor(its, place.layout)).sum()
             outputs[tap] = to_original(returned[place.output], place.layout)
-        return loss, outputs
+        return (loss if own is None else own), outputs
 
     def _trained(self) -> Arrays:
         """Of parameters that are frozen in the original, whether the port trains them."""

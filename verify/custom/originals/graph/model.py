@@ -1,6 +1,6 @@
 """A frozen TensorFlow graph as an original: any tensor in it can be fetched and fed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
@@ -100,8 +100,8 @@ class GraphModel:
         other.variables = dict(variables)
         return other
 
-    def trainer(self, precision: str) -> GraphTrainer:
-        """See `AnyOriginal`."""
+    def trainer(self, precision: str, loss: Callable[[Any], Any] | None = None) -> GraphTrainer:
+        """See `AnyOriginal`; a function has no training mode, and so no loss of the user's."""
         return GraphTrainer(self._graph_def(precision), self._frozen, self.variables)
 
     def runner(self, precision: str, inputs: Sequence[str]) -> GraphRunner:

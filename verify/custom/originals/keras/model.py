@@ -37,7 +37,7 @@ from verify.custom.originals.keras.single_precision import (
     single_precision_of,
 )
 from verify.custom.originals.keras.time_distributed import distributed_alone
-from verify.custom.originals.keras.training import KerasTrainer
+from verify.custom.originals.keras.training import KerasTrainer, Loss
 from verify.custom.originals.keras.unused import unused_in_inference
 from verify.custom.originals.keras.whole_constants import take_statistics_over
 from verify.custom.originals.original import Call, Sizes
@@ -168,14 +168,14 @@ class KerasModel:
         single = single_precision_of(model)
         return KerasRunner(self._layers(model), partial(run, model), inputs, single)
 
-    def trainer(self, precision: str) -> KerasTrainer:
+    def trainer(self, precision: str, loss: Loss | None = None) -> KerasTrainer:
         """See `AnyOriginal`."""
         if self.rounded:
             raise InputError(
                 f"training: {self.rounded[0]} {ALONE}, so gradients have no float64 truth"
             )
         model = self.model(precision)
-        return KerasTrainer(model, self._holders(model))
+        return KerasTrainer(model, self._holders(model), loss)
 
     def model(self, precision: str) -> Any:
         """The model in a precision, with the weights that are compared; it is built once.
