@@ -79,3 +79,15 @@ def test_what_the_first_page_shows_is_what_the_tutorial_plays() -> None:
     played = (DOCS / "your_own_port.md").read_text()
     assert shown.count("\n") == 5
     assert all(line in played for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "examples/README.md"])
+def test_what_a_page_outside_of_the_site_links_to_is_there(page: str) -> None:
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+def test_the_readme_can_be_read_at_one_sitting() -> None:
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") < 150
