@@ -18,7 +18,8 @@ from train.results import Results
 MISTAKES = 8  # on the sheet
 FRAMES = 4  # of each
 LONGEST = 40  # characters of a name
-FEW = 20  # classes whose counts can be read inside their squares
+FEW = 20  # classes whose counts can be read inside their squares in a usual size
+MANY = 60  # classes whose counts fit there at all
 
 
 def draw_all(results: Results, metrics: Path, folder: Path) -> None:
@@ -39,7 +40,7 @@ def draw_all(results: Results, metrics: Path, folder: Path) -> None:
 
 def curves(rows: Sequence[dict[str, Any]]) -> Figure:
     """Loss and accuracy over epochs."""
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     train = [row for row in rows if row["kind"] == "train"]
     test = [row for row in rows if row["kind"] == "test"]
@@ -51,13 +52,14 @@ def curves(rows: Sequence[dict[str, Any]]) -> Figure:
     right.set(xlabel="epoch", ylabel="test accuracy", ylim=(0, 1.05))
     for axes in (left, right):
         axes.set_xlim(left=0)
-        axes.legend()
+        # Below, where no curve is.
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, frameon=False)
         axes.grid(alpha=0.3)
     return figure
 
 
 def confusion(results: Results) -> Figure:
-    """Rows are true classes, columns what was said; each row's shares, the counts inside."""
+    """Rows are true classes, columns what was predicted; shares of the row, the counts inside."""
     counts, names = results.confusion, [plottable(n, LONGEST) for n in results.class_names]
     shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
     side = max(4.0, 0.22 * len(names) + 2)
@@ -66,13 +68,15 @@ def confusion(results: Results) -> Figure:
     image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.set(xlabel="said", ylabel="true class")
+    axes.set(xlabel="predicted", ylabel="true class")
     axes.set_title(f"top-1 {results.top1:.1%} of {counts.sum()} videos", fontsize=9)
-    if len(names) <= FEW:
+    if len(names) <= MANY:
+        size = 10 if len(names) <= FEW else 6
         for row, column in zip(*np.nonzero(counts), strict=True):
             colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, counts[row, column], ha="center", va="center", color=colour)
-    figure.colorbar(image, label="share of the row")
+            axes.text(column, row, counts[row, column], ha="center", va="center", color=colour,
+                      fontsize=size)  # fmt: skip
+    figure.colorbar(image, label="share of the row", shrink=0.6, aspect=30)
     return figure
 
 
