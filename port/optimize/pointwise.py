@@ -82,11 +82,11 @@ class Pointwise(nn.Module):
         base = rows.new_zeros(1, 1) if bias is None else bias
         if self.shift is not None:
             base = base + self.shift
-        base = base.expand(len(gate), -1)[:, None]
+        base = base.expand(gate.shape[0], -1)[:, None]
         if add is not None:
-            base = base + add.unflatten(0, (len(gate), -1))
+            base = base + add.unflatten(0, (gate.shape[0], -1))
         y = torch.baddbmm(
-            base, rows.unflatten(0, (len(gate), -1)), weight.expand(len(gate), -1, -1)
+            base, rows.unflatten(0, (gate.shape[0], -1)), weight.expand(gate.shape[0], -1, -1)
         )
         return activated(y.flatten(0, 1), act)
 
