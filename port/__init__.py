@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from port.model import TinyVideoNet
     from port.optimize.optimize import optimize
     from port.taps import capture
+    from port.version import __version__
 
 __all__ = [
     "Genotype",
     "InputError",
     "MisfitError",
     "TinyVideoNet",
+    "__version__",
     "capture",
     "convert_weights",
     "create_model",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "__version__": "version",
     "Genotype": "genotype",
     "InputError": "errors",
     "MisfitError": "convert.state_dict",

@@ -32,7 +32,7 @@ class Block(nn.Module):
         builder = PathBuilder(genotype, self.name, repeat, in_width, in_frames)
         self.path = builder.build()
         self.in_frames, self.out_frames = in_frames, builder.frames
-        self.out_width = builder.width
+        self.out_width, self.stride = builder.width, builder.stride
         self.residual: Residual | None = None
         # The original compares batch * frames before and after: a temporal stride drops the skip.
         if genotype.skip and self.out_frames == in_frames:

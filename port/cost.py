@@ -9,6 +9,7 @@ from math import prod
 from typing import Any, cast
 
 import torch
+from torch import nn
 
 from port.block import Block
 from port.genotype import Genotype
@@ -40,7 +41,9 @@ def count(genotype: Genotype, num_classes: int) -> Cost:
             cost, shape = _block(cast(Block, repeat), shape)
             total += cost
         shapes.append(shape)
-    total += net.head.dense.weight.numel() * (shapes[-1][0] // net.out_frames)
+    total += cast(nn.Linear, net.get_classifier()).weight.numel() * (
+        shapes[-1][0] // net.out_frames
+    )
     return Cost(sum(parameter.numel() for parameter in net.parameters()), total)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from port.atomic import writing
 from port.errors import InputError
-from port.model import COLOURS, TinyVideoNet
+from port.model import TinyVideoNet
 from port.taps import capture, tapped_modules
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def to_onnx(
     clip = net.genotype.clip
     size = (height or clip.image_size, width or clip.image_size)
     like = next(net.parameters())
-    video = like.new_zeros(EXAMPLE_BATCH, COLOURS, clip.num_frames, *size)
+    video = like.new_zeros(EXAMPLE_BATCH, net.in_chans, clip.num_frames, *size)
     names = value_names(net)
     model = _export(_Tapped(net).eval(), video, list(names.values()), dynamic_size)
     graph = model.graph

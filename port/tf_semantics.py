@@ -1,5 +1,7 @@
 """TensorFlow's arithmetic where PyTorch's habits differ: constants and SAME padding."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,8 +32,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     Source: TensorFlow's "Notes on padding" in the `tf.nn` documentation. The odd element goes
     behind, and how many there are depends on the input's size.
     """
-    # sym_max is max, and stays a formula where an export keeps the size open.
-    total = torch.sym_max((same_output_size(size, stride) - 1) * stride + kernel - size, 0)
+    total = _at_least_0((same_output_size(size, stride) - 1) * stride + kernel - size)
     return total // 2, total - total // 2
 
 
@@ -62,10 +63,17 @@ def pad_uneven(
     return F.pad(x, (left, right, top, bottom)), (0, 0)
 
 
-def _known(condition: bool | torch.SymBool) -> bool:
-    """Whether it holds for every size that an export leaves open."""
+def _at_least_0(size: Any) -> Any:
+    """The maximum, which stays a formula where an export or a trace keeps the size open."""
+    return size.clamp(min=0) if isinstance(size, Tensor) else torch.sym_max(size, 0)
+
+
+def _known(condition: bool | torch.SymBool | Tensor) -> bool:
+    """Whether it holds for every size that an export leaves open, as a trace does all of them."""
     if isinstance(condition, bool):
         return condition
+    if isinstance(condition, Tensor):
+        return False
     # Imported where there is something open: it brings a whole algebra system along.
     from torch.fx.experimental.symbolic_shapes import statically_known_true
 

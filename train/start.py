@@ -61,7 +61,7 @@ def start(
     same = loaded.about.get("class_names") == list(class_names)
     if not same:
         net.reset_classifier(len(class_names))
-        nn.init.zeros_(net.get_classifier().weight)
+        nn.init.zeros_(net.get_parameter("head.dense.weight"))
     origin = {
         "weights": str(weights),
         "weights_sha256": file_digest(weights),

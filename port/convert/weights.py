@@ -22,11 +22,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from port.atomic import writing
+from port.convert.input_channels import adapt_input
 from port.convert.state_dict import check_shapes
 from port.convert.weights_header import BIAS, DTYPES, check_file, read_header, write_header
 from port.errors import InputError
 from port.genotype import Genotype
-from port.model import TinyVideoNet
+from port.model import COLOURS, TinyVideoNet
 from port.text import visible
 from port.which_net import has_layers_of, layer_difference, name_of
 
@@ -56,6 +57,9 @@ class Weights:
         genotype: Genotype | None = None,
         drop_rate: float = 0.5,
         max_pool_predictions: bool = False,
+        *,
+        global_pool: str = "avg",
+        in_chans: int = COLOURS,
     ) -> TinyVideoNet:
         """The net with these weights, held exactly: in float64 if any of them is, else in float32.
 
@@ -63,6 +67,9 @@ class Weights:
             genotype: where the clips are to be other ones than theirs; the layers must be theirs.
             drop_rate: dropout of the head, in training.
             max_pool_predictions: the published head that pools over frames by maximum.
+            global_pool: see `TinyVideoNet`.
+            in_chans: channels of a clip. What reads the clip is adapted to others than three, see
+                `adapt_input`.
 
         Raises:
             InputError: `genotype` is that of another net, or weights that were not read from a file
@@ -77,15 +84,22 @@ class Weights:
         # Without memory at first, so that no time is spent on weights that are replaced at once.
         with torch.device("meta"):
             net = TinyVideoNet(
-                genotype or self.genotype, self.num_classes, drop_rate, max_pool_predictions
+                genotype or self.genotype,
+                self.num_classes,
+                drop_rate,
+                max_pool_predictions,
+                global_pool=global_pool,
+                in_chans=in_chans,
             )
-        wanted = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
-        check_shapes({key: tuple(t.shape) for key, t in self.state_dict.items()}, wanted)
         types = {tensor.dtype for tensor in self.state_dict.values()}
         dtype = torch.float64 if torch.float64 in types else torch.float32
         # Copied out of the mapped file, where a tensor begins at any multiple of eight bytes: how
         # memory is aligned can decide in which order a kernel adds up.
         owned = {key: tensor.to(dtype, copy=True) for key, tensor in self.state_dict.items()}
+        wanted = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
+        if in_chans != COLOURS:
+            owned = adapt_input(owned, wanted, COLOURS, in_chans)
+        check_shapes({key: tuple(t.shape) for key, t in owned.items()}, wanted)
         net.load_state_dict(owned, assign=True)
         return net
 

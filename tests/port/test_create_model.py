@@ -87,8 +87,8 @@ def test_a_new_classifier_keeps_type_and_features() -> None:
     assert net.get_classifier().weight.dtype == torch.float64
     assert torch.equal(net.forward_features(small_clips().double()), features)
     assert net(small_clips().double()).shape == (2, 3)
-    with pytest.raises(InputError, match="num_classes is 0"):
-        net.reset_classifier(0)
+    with pytest.raises(InputError, match="num_classes is -1"):
+        net.reset_classifier(-1)
 
 
 def test_default_cfg_says_what_to_feed_and_names_the_classifier() -> None:
