@@ -20,6 +20,7 @@ COMMANDS = {
     "models": "list the published nets, their cost, and the paper's figures",
     "convert": "TensorFlow weights to a safetensors file, and back",
     "inspect": "list what a file of TensorFlow weights holds",
+    "init": "a spec to start a port of your own from, for a model in a file",
     "verify": "compare the port with the original, layer by layer",
     "compare": "two reports of verify side by side: what got better, what got worse",
     "data": "check, cache or generate a folder of videos",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from verify.custom.originals.keras.model import KerasModel
     from verify.custom.originals.probes import probe_input
     from verify.custom.port_spec import port_spec
+    from verify.custom.starting.start import start_spec
     from verify.diagnosis.plan import PortPlan
     from verify.diagnosis.verify import verify
     from verify.engine.events import Event, Explained, Judged, Part, Progress, Skipped
@@ -55,6 +56,7 @@ _MODULES = {
     "custom.layouts.layout": ("Layout",),
     "custom.load": ("load_spec",),
     "custom.port_spec": ("port_spec",),
+    "custom.starting.start": ("start_spec",),
     "custom.originals.probes": ("probe_input",),
     "diagnosis.plan": ("PortPlan",),
     "diagnosis.verify": ("verify",),
@@ -129,6 +131,7 @@ __all__ = [
     "probe_input",
     "report_schema",
     "saved_model",
+    "start_spec",
     "tf1_graph",
     "tf_function",
     "tvn_spec",

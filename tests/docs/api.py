@@ -23,6 +23,7 @@ def write_api() -> str:
     for package in ("port", "verify"):
         found += [f"## {package}", ""]
         homes = _homes(package)
+        homes.pop("__version__", None)  # says itself
         for name in sorted(homes, key=lambda name: (name.lower(), name)):
             found += [*_entry(package, name, _load(homes[name])[name]), ""]
     return "\n".join(found).rstrip() + "\n"

@@ -37,7 +37,14 @@ for call in calls:
 print(json.dumps(told))
 """
 # Those that need none, or nothing before they have read a file.
-CONTENT = {"models": 0, "convert": 2, "inspect": 2, "export": 2, "finetune --show": 0}
+CONTENT = {
+    "models": 0,
+    "convert": 2,
+    "inspect": 2,
+    "init": 2,
+    "export": 2,
+    "finetune --show": 0,
+}
 FURTHER = ["data check .", "data prepare . --output=c", "finetune --data=. --run=r --model=tvn1"]
 
 

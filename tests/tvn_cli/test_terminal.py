@@ -17,6 +17,7 @@ CALLS = {
     "models": "models",
     "convert": "convert --source=absent --output=w",
     "inspect": "inspect absent",
+    "init": "init absent",
     "verify": "verify --model=tvn1",
     "compare": "compare absent.json absent.json",
     "data": "data generate videos",

@@ -1,0 +1,1 @@
+"""A spec to start from, written of what a model's file says."""
