@@ -207,6 +207,7 @@ def port_spec(
         port=made,
         inputs=inputs,
         other_weights=correspondence.by_tap(other),
+        guessed=correspondence.guessed(said),
         about=About(
             input={n: a.shape for n, a in inputs.items()},
             matching=replace(

@@ -23,6 +23,8 @@ def summarise(about: About) -> Iterator[str]:
         yield f"ambiguous: {line}"
     for place in matching.reordered:
         yield f"another order: {place} reads the right numbers, flattened in another layout"
+    for line in matching.missing:
+        yield f"missing: {line}"
     if matching.settled:
         yield f"weights: {matching.settled}"
     for line in matching.outputs:

@@ -1,8 +1,8 @@
 """One layer of a port by itself, in float64: its module, what it reads, what it should compute."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,10 +21,11 @@ class LayerView:
     """A layer fed with what the original's float32 layers handed to it, in float64.
 
     `args` and `kwargs` are what the port's `module` is called with, in torch's layout; `expected`
-    is what the original computes, in its own. What a port does between two tapped modules belongs
-    to the second: where a module is right by itself, that may be what is wrong. `again` runs the
-    port as a whole for this tap, where that can be done; `around` is the module in which its own
-    is, `whole` the port's own; `stepwise`: the module works once a step, all of which are the tap.
+    is what the original computes, in its own; `seen` is what its layers in front of that do. What
+    a port does between two taps belongs to the second: where a module is right by itself, that may
+    be what is wrong. `again` runs the port as a whole for this tap, where that can be done;
+    `around` is the module in which its own is, `whole` the port's own; `stepwise`: the module works
+    once a step, all of which are the tap.
     """
 
     tap: str
@@ -37,6 +38,7 @@ class LayerView:
     around: nn.Module | None = None
     whole: nn.Module | None = None
     stepwise: bool = False
+    seen: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @torch.no_grad()
     def computed(self) -> Any:
@@ -72,13 +74,16 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
     runner = spec.port("float64")
     if not isinstance(runner, ModuleRunner):
         raise InputError(f"{spec.name} is not run module by module")
+    before = stage.taps[: stage.taps.index(tap)]
     module, arguments = runner.module(tap), _arguments(runner, tap, stage, seen)
+    in_front = {name: value for name, value in seen.items() if name in before}
     view = LayerView(
         tap,
         module,
         *arguments,
         expected,
         lambda output: np.asarray(runner.to_original(tap, output), np.float64),
+        seen=in_front,
     )
     if not isinstance(runner, StepwiseRunner):
         return view

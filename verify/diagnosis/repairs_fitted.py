@@ -89,7 +89,7 @@ def _activations(module: nn.Module, x: np.ndarray, y: np.ndarray) -> Iterator[Re
 
 def _affine(before: np.ndarray, y: np.ndarray) -> Iterator[Repair]:
     """A factor and a summand, the same for all numbers."""
-    if before.size < 3 or np.ptp(before) == 0:
+    if before.size < 3 or not np.isfinite(before).all() or np.ptp(before) == 0:
         return
     scale, offset = np.polyfit(before.reshape(-1), y.reshape(-1), 1)
     if abs(scale - 1) < ONE_NUMBER or not _close(y, scale * before + offset):

@@ -17,10 +17,12 @@ from verify.diagnosis.repairs_fitted import fitted_repairs
 from verify.diagnosis.repairs_heads import heads_around
 from verify.diagnosis.repairs_inside import repairs_inside
 from verify.diagnosis.repairs_loops import loop_repairs
+from verify.diagnosis.repairs_operations import operation_repairs
 from verify.diagnosis.repairs_reading import readings
 from verify.diagnosis.repairs_recurrent import masking, states_around
 from verify.diagnosis.repairs_transformer import transformer_around
 from verify.diagnosis.sources import sources_of
+from verify.runners.operation import Operation
 from verify.runners.pytorch import REFUSALS
 
 REFUSED = (*REFUSALS, TypeError, AttributeError, KeyError, AssertionError, InputError)
@@ -45,9 +47,13 @@ def mending(view: LayerView, further: Further = lambda view: ()) -> list[tuple[C
     More than one where it takes several changes at once.
     """
     before = _output(view)
-    candidates = [*_repairs(view), *fitted_repairs(view, before), *further(view)]
+    operates = isinstance(view.module, Operation)
+    if operates:
+        candidates = list(operation_repairs(view, before))
+    else:
+        candidates = [*_repairs(view), *fitted_repairs(view, before), *further(view)]
     shares = {each: _share(view, before, each) for each in candidates}
-    for around in AROUND:
+    for around in () if operates else AROUND:
         if max(shares.values(), default=0.0) >= EXPLAINED:
             break
         found = list(_reached(around, view))

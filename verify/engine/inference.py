@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from verify.engine.guessed import fails_alone_only, without_guessed
 from verify.engine.rounded_constants import look_at_constants
 from verify.engine.second_look import alone_again, second_look
 from verify.numerics.compare import Difference, difference
@@ -26,6 +27,10 @@ def compare_layers(spec: PortSpec, *, watch: Watcher | None = None, mapped: bool
     the original's own float32 computed in front of it, so that a layer answers for itself alone.
     The truth is the original in float64, on the same values.
 
+    Where everything agrees from the input on, and yet a layer alone does not, one of the layers
+    may be told by its numbers at a place that is not its own, and others be fed wrongly. If the
+    port passes without those that were told so, they are not compared.
+
     Args:
         spec: the port and its original.
         watch: called with each tap's report as soon as it is judged.
@@ -34,6 +39,14 @@ def compare_layers(spec: PortSpec, *, watch: Watcher | None = None, mapped: bool
     Returns:
         The report; `report.passed` is the verdict.
     """
+    report = _compared(spec, watch, mapped)
+    if spec.guessed and fails_alone_only(report):
+        surer = _compared(without_guessed(spec), None, mapped)
+        return surer if surer.passed else report
+    return report
+
+
+def _compared(spec: PortSpec, watch: Watcher | None, mapped: bool) -> Report:
     start = time.monotonic()
     taps = []
     with ExitStack() as stack:

@@ -24,6 +24,7 @@ class Matching:
         only_in_port: the port's tensors without one.
         unplaced: taps that the port has no module for; they are judged with the next tap.
         not_compared: by taps whose place in the port is not certain, why.
+        missing: a line for each layer without weights that the port does not compute at all.
     """
 
     weights: Mapping[str, str]
@@ -37,6 +38,7 @@ class Matching:
     only_in_port: Sequence[str] = ()
     unplaced: Sequence[str] = ()
     not_compared: Mapping[str, str] = field(default_factory=dict)
+    missing: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -52,6 +54,7 @@ class Matching:
             "only in the port": list(self.only_in_port),
             "judged with the next tap": list(self.unplaced),
             "not compared": dict(self.not_compared),
+            "missing": list(self.missing),
         }
 
 

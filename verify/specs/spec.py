@@ -125,7 +125,8 @@ class PortSpec:
 
     `original` and `port` make a runner for `float64` or `float32`; `inputs` are what the first
     stages read, as float32; `other_weights` names, by tap, the variables whose values in the port
-    are not the original's, bit for bit; `about` goes into the report; `isolates` is False of a
+    are not the original's, bit for bit; `guessed` names, by tap, the place of a layer in the port
+    that nothing but its numbers told; `about` goes into the report; `isolates` is False of a
     port whose layers cannot be run one by one; `training` is the comparison of training steps, if
     there can be one; `original_rounds`: some of the original's layers need float32 in float64.
     """
@@ -136,6 +137,7 @@ class PortSpec:
     port: Callable[[str], PortRunner]
     inputs: Mapping[str, np.ndarray]
     other_weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    guessed: Mapping[str, str] = field(default_factory=dict)
     about: About = field(default_factory=About)
     isolates: bool = True
     training: TrainingSpec | None = None

@@ -40,7 +40,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 def test_it_is_verified_trained_and_diagnosed() -> None:
     done = run(BORDER + SCRIPT)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.split() == ["11", "True", "True", "[]"]
+    assert done.stdout.split() == ["13", "True", "True", "[]"]
 
 
 @pytest.mark.parametrize("reached", ["reference_tf", "verify.tvn"])

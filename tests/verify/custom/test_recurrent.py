@@ -280,7 +280,7 @@ def test_a_stack_is_one_module_and_a_layer_of_ones_own_is_its_layer() -> None:
 
     port = Net(nn.GRU(3, 4, 2, batch_first=True, bidirectional=True), ends, width=8)
     spec = port_spec("stack", KerasModel(stack, seed=0), port, SEQUENCES)
-    assert list(matching_of(spec).taps) == ["second", "classes", "output"]
+    assert list(matching_of(spec).taps) == ["second", "second/returned", "classes", "output"]
     assert verify.compare_layers(spec).passed
 
 

@@ -52,7 +52,7 @@ def test_a_right_port_passes_and_everything_is_matched(original: KerasModel) -> 
     assert report.passed, report.first_failure
     assert max(tap.accumulated.function.relative for tap in report.taps if tap.accumulated) < 1e-14
     assert matching_of(spec).weights.keys() == original.variables.keys()
-    assert matching_of(spec).unplaced == ["gated", "flatten"]
+    assert matching_of(spec).unplaced == []
     assert matching_of(spec).ambiguous == []
     view = layer_view(spec, "dw")
     assert isinstance(view.module, nn.Conv2d)
@@ -84,8 +84,7 @@ MISTAKES = {
     "padding on the other side": ("stem", lambda p: setattr(p, "pad", _OtherSide(3, 2))),
     "epsilon": ("stem_bn", lambda p: setattr(p.stem_bn, "eps", 1e-5)),
     "no cap": ("stem_act", lambda p: setattr(p, "stem_act", nn.ReLU())),
-    # There is no module that is this activation: what reads it is judged with it.
-    "no activation": ("gate/linear", lambda p: setattr(p, "dw_act", nn.Identity())),
+    "no activation": ("dw_act", lambda p: setattr(p, "dw_act", nn.Identity())),
     "other padding": ("dw", lambda p: setattr(p, "dw_pad", nn.ZeroPad2d(2))),
     "a maximum": ("gate_mean", lambda p: setattr(p, "gate_mean", nn.AdaptiveMaxPool2d(1))),
     "another sigmoid": ("gate", lambda p: setattr(p, "gate_act", nn.Sigmoid())),
@@ -103,13 +102,16 @@ def test_a_mistake_shows_at_its_own_layer_alone(original: KerasModel, mistake: s
 
 def test_a_flattening_order_is_a_mistake_or_a_layout(original: KerasModel) -> None:
     spec = small(original, _Flattened())
-    assert (verify.compare_layers(spec).first_failure, matching_of(spec).reordered) == (
-        "classes",
-        ["classes"],
-    )
+    report = verify.compare_layers(spec)
+    assert [tap.name for tap in report.taps if not tap.isolated or not tap.isolated.passed] == [
+        "flatten"
+    ]
+    assert [place.partition(" ")[2] for place in matching_of(spec).reordered] == ["flatten"]
     layout = "(h w c) o -> o (c h w); h=4 w=5"
     table = {"classes/kernel": ("classes.weight", layout)}
-    assert verify.compare_layers(small(original, _Flattened(), weights=table)).passed
+    spec = small(original, _Flattened(), weights=table)
+    assert matching_of(spec).taps["flatten"].endswith("(n (h w c) -> n (c h w); h=4 w=5)")
+    assert verify.compare_layers(spec).passed
 
 
 def test_equal_shaped_neighbours_are_told_and_the_outputs_decide() -> None:
@@ -213,7 +215,7 @@ def test_a_converter_of_ones_own_is_judged_by_what_it_gives(original: KerasModel
         report = verify.verify(spec)
         assert report.first_failure == "stem", told
         assert report.diagnosis is not None
-        assert "confirmed" in report.diagnosis.lines[-1], told
+        assert any("confirmed" in line for line in report.diagnosis.lines), told
     assert "stem: other values than stem/kernel" in report.diagnosis.lines[1]
 
 
@@ -331,7 +333,7 @@ def test_the_command_tells_how_it_matched_and_what_failed(
 ) -> None:
     done = tvn(capsys, "verify", f"--spec={EXAMPLE}", f"--json={tmp_path / 'r.json'}")
     assert done.status == 0
-    assert "matched: 14 variables, 11 taps" in done.out
+    assert "matched: 14 variables, 13 taps" in done.out
     assert (tmp_path / "r.json").is_file()
     wrong = tmp_path / "wrong.py"
     wrong.write_text(EXAMPLE.read_text().replace("eps=1e-3", "eps=1e-5"))

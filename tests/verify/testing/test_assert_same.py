@@ -76,7 +76,7 @@ def test_the_error_names_the_guilty_layer_its_figures_and_the_cause() -> None:
         assert_same(build, Port(eps=1e-5), IMAGES, seed=0)
     told = str(raised.value)
     verdict, guilty, *_ = told.splitlines()
-    assert verdict.startswith("Port differs at 4 of 5 taps, first at stem_bn")
+    assert verdict.startswith("Port differs at 5 of 6 taps, first at stem_bn")
     assert guilty.startswith(
         "  stem_bn [2, 8, 9, 4]: another function (isolated); by itself off by"
     )

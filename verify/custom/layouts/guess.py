@@ -3,6 +3,7 @@
 import numpy as np
 from torch import Tensor
 
+from port.errors import InputError
 from verify.custom.layouts.fingerprint import agree
 from verify.custom.layouts.layout import ACTIVATIONS, Layout, fitting, possible
 
@@ -39,9 +40,15 @@ def likely_layout(rank: int, port_rank: int) -> Layout:
 
 def gives(output: Tensor, value: np.ndarray) -> bool:
     """Is the port's output the original's value, in some layout?"""
-    if not fits(value, output):
+    return fits(value, output) and gives_in(layout_of(value, output), output, value)
+
+
+def gives_in(layout: Layout, output: Tensor, value: np.ndarray) -> bool:
+    """Is the port's output the original's value in this layout?"""
+    try:
+        return agree(layout.to_original(output.detach().numpy()), value)
+    except InputError:
         return False
-    return agree(layout_of(value, output).to_original(output.detach().numpy()), value)
 
 
 def fits(value: np.ndarray, output: Tensor) -> bool:

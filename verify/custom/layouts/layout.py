@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 
 import numpy as np
 from einops import EinopsError, rearrange
@@ -76,6 +78,14 @@ class Layout:
         left, right = self.pattern.split("->")
         return self._apply(f"{right} -> {left}", array)
 
+    def of_what_is_read(self) -> "Layout | None":
+        """Of a dense kernel whose rows are in another order, that of the vectors it reads.
+
+        `n (h w c) -> n (c h w)` of `(h w c) o -> o (c h w)`; None of other layouts.
+        """
+        rows = re.match(r"^(\(.*\)) \w+ -> \w+ (\(.*\))$", self.pattern)
+        return Layout(f"n {rows[1]} -> n {rows[2]}", self.sizes) if rows else None
+
     def _apply(self, pattern: str, array: np.ndarray) -> np.ndarray:
         try:
             return np.array(rearrange(array, pattern, **dict(self.sizes)), order="C")
@@ -91,6 +101,8 @@ def fitting(
     patterns: tuple[str, ...], shape: tuple[int, ...], port_shape: tuple[int, ...]
 ) -> Iterator[Layout]:
     """The layouts among `patterns` that carry an array of `shape` over to `port_shape`."""
+    if prod(shape) != prod(port_shape):  # there is none, which is told without trying
+        return iter(())
     return (layout for layout, made in possible(patterns, shape) if made == port_shape)
 
 
@@ -98,14 +110,22 @@ def possible(
     patterns: tuple[str, ...], shape: tuple[int, ...]
 ) -> Iterator[tuple[Layout, tuple[int, ...]]]:
     """The layouts among `patterns` that an array of `shape` may have in the port, and its shape."""
-    probe = np.empty(shape, np.bool_)
+    return iter(_possible(patterns, tuple(shape)))
+
+
+@lru_cache(maxsize=4096)
+def _possible(
+    patterns: tuple[str, ...], shape: tuple[int, ...]
+) -> tuple[tuple[Layout, tuple[int, ...]], ...]:
+    found, probe = list[tuple[Layout, tuple[int, ...]]](), np.empty(shape, np.bool_)
     for pattern in patterns:
         layout = _sized(pattern, shape)
         try:
             if layout is not None:
-                yield layout, layout.to_port(probe).shape
+                found.append((layout, layout.to_port(probe).shape))
         except InputError:
             continue
+    return tuple(found)
 
 
 def resized(layout: Layout, shape: tuple[int, ...]) -> Layout | None:

@@ -13,7 +13,8 @@ from verify.custom.matching.correspondence import Correspondence
 from verify.custom.matching.outputs import outputs_agree
 from verify.custom.module.constants import closeness
 from verify.custom.module.outputs import first_tensor
-from verify.custom.module.torch_module import path_of, steps_of, to_original, watch
+from verify.custom.module.torch_module import path_of, steps_of, to_original
+from verify.custom.module.watch import between_of, watch
 from verify.custom.originals.original import outputs_of
 
 
@@ -42,7 +43,7 @@ def confirm(
     places = correspondence.places
     taps = {place.module: tap for tap, place in places.items() if tap not in said}
     taps.pop("", None)  # the outputs
-    reasons = dict.fromkeys(taps.values(), "its module does not work")
+    reasons = dict.fromkeys(taps.values(), "it does not work")
     once = dict[str, str]()
 
     steps, within = steps_of(places), closeness(module)
@@ -63,7 +64,7 @@ def confirm(
                 once[tap] = f"{place} computes the same numbers, once for all samples"
 
     try:
-        with watch(module, see), torch.no_grad():
+        with watch(module, see, between=between_of(taps)), torch.no_grad():
             returned = run(module)
     except Exception:  # of the port's own code, on other inputs than it was matched on
         return correspondence

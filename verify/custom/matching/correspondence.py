@@ -1,7 +1,7 @@
 """What corresponds to what: checked for completeness, and told."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from port.errors import InputError
 from verify.custom.matching.found import BY_NAME, Found, Match
 from verify.custom.matching.weights import Row, empty, homeless, matches
 from verify.custom.module.torch_module import Place
-from verify.custom.originals.original import Call
+from verify.custom.originals.original import Call, is_output
 from verify.specs.about import Matching
 
 
@@ -39,6 +39,15 @@ class Correspondence:
     def doubtful(self) -> list[Match]:
         """Modules that other layers fit as well, by the same sign, whose names say nothing."""
         return [m for m in self.found.matches if m.others and m.sign != BY_NAME]
+
+    def guessed(self, said: Collection[str]) -> dict[str, str]:
+        """By the tap of a layer without weights its place, but for those that are `said`."""
+        without = {call.tap for call in self.calls if not (call.variables or is_output(call.tap))}
+        return {
+            tap: place.module
+            for tap, place in self.places.items()
+            if tap in without and tap not in said
+        }
 
     def refuse_leftovers(
         self,
@@ -94,6 +103,9 @@ class Correspondence:
                 if call.tap not in self.found.places and call.tap not in self.found.not_compared
             ],
             not_compared=self.found.not_compared,
+            missing=[
+                g.missing for g in self.found.gaps if g.missing and g.tap in self.found.places
+            ],
         )
 
 

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,28 @@ from torch import Tensor, nn
 
 from port.errors import InputError
 from verify.custom.layouts.guess import layout_of, likely_layout
-from verify.custom.matching.found import Found, Given
+from verify.custom.matching.found import READ_BY, Found, Given, Match
+from verify.custom.matching.gaps import Gap
 from verify.custom.matching.matcher import Matcher
 from verify.custom.matching.outputs import outputs_agree, pair_outputs
+from verify.custom.matching.weights import Row
+from verify.custom.module.aliases import Aliases
 from verify.custom.module.constants import closeness
-from verify.custom.module.torch_module import Place, watch
+from verify.custom.module.torch_module import Place
+from verify.custom.module.watch import Between, between_of, watch
 from verify.custom.originals.original import Call, outputs_of
 from verify.runners.pytorch import REFUSALS
+
+# Of running the port, each with more of what is wrong in it known.
+MOST_ROUNDS = 16
+
+
+@dataclass(frozen=True)
+class Late:
+    """Weights that were paired when the port had run already, and how."""
+
+    rows: Sequence[Row] = ()
+    matches: Sequence[Match] = ()
 
 
 def follow(
@@ -32,13 +48,37 @@ def follow(
     What has not the shape of its layer may be cropped later. Only if the port does not compute the
     same in the end is it handed on as the layer has it.
     """
-    follower = copy.deepcopy(module)
-    found = _followed(follower, calls, variables, given, run, goes_on=True)
-    if not found.unfit or _agrees(follower, calls, found, run):
-        return found
-    again = _followed(copy.deepcopy(module), calls, variables, given, run, goes_on=False)
-    # A port may stop at the layer's own shape, such as in front of a crop; then less is found.
-    return found if found.finished and not again.finished else again
+    unsafe, goes_on = frozenset[str](), True
+    gaps: list[Gap] = []
+    late = Late()
+    best: Found | None = None
+    for _ in range(MOST_ROUNDS):
+        places = {gap.tap: gap.place for gap in gaps}
+        known = replace(given, places={**places, **given.places}, rows=[*given.rows, *late.rows])
+        follower = copy.deepcopy(module)
+        found, written, more = _followed(follower, calls, variables, known, run, goes_on, unsafe)
+        if found.gaps and more.rows:  # nothing may be wrong but that it had no weights in time
+            late = Late([*late.rows, *more.rows], [*late.matches, *more.matches])
+        elif written - unsafe:
+            unsafe |= written
+            gaps = [gap for gap in gaps if gap.place not in unsafe]
+        elif found.gaps:  # with what is wrong in its place, more is recognised behind it
+            gaps += found.gaps
+        elif goes_on and found.unfit and not _agrees(follower, calls, found, run):
+            goes_on, best = False, _with_gaps(found, gaps)
+            gaps = []  # they were taken to read what is of another shape
+        else:
+            break
+    found = _with_gaps(found, gaps)
+    if best is not None and best.finished and not found.finished:
+        found = best  # a port may stop at the layer's own shape, such as in front of a crop
+    found.matches += late.matches
+    return found
+
+
+def _with_gaps(found: Found, gaps: Sequence[Gap]) -> Found:
+    matches = [Match(gap.place, gap.tap, READ_BY, reordered=gap.reordered) for gap in gaps]
+    return replace(found, gaps=list(gaps), matches=[*found.matches, *matches])
 
 
 def _agrees(
@@ -63,9 +103,12 @@ def _followed(
     given: Given,
     run: Callable[[nn.Module], Mapping[str, Tensor]],
     goes_on: bool,
-) -> Found:
-    """What was found; `module` has the weights then."""
-    matcher = Matcher(module, calls, variables, given, goes_on)
+    unsafe: frozenset[str],
+) -> tuple[Found, set[str], Late]:
+    """What was found, what is not safe, what got its weights late; `module` has them all then."""
+    matcher = Matcher(module, calls, variables, given, goes_on, unsafe)
+    aliases, forgotten = Aliases(), between_of(p for p in given.places.values() if p).forgotten
+    between = Between(forgotten=forgotten, aliases=aliases)
     returned: Mapping[str, Tensor] | None = None
     worked: set[str] = set()
 
@@ -74,10 +117,12 @@ def _followed(
         return matcher.after(place, inner, output)
 
     # A wrong port may not get to its end; what it did until then is matched.
-    with watch(module, after, matcher.before), torch.no_grad(), suppress(*REFUSALS):
-        returned = run(module)
+    with torch.no_grad(), suppress(*REFUSALS):
+        with watch(module, after, matcher.before, between):
+            returned = run(module)
         matcher.found.finished = True
-    matcher.fill_the_rest()
+    late = Late(*matcher.fill_the_rest())
+    matcher.put_in_order()
     if returned is None:
         matcher.found.places.update(_unreached(matcher.found, calls, worked))
     ends = outputs_of(calls)
@@ -92,9 +137,10 @@ def _followed(
         layout = likely_layout(call.value.ndim, call.value.ndim)
         if returned is not None:
             output = returned[names[tap]]
+            matcher.returned(tap, output)
             layout = layout_of(call.value, output)
         matcher.found.places[tap] = Place("", given.layouts.get(tap, layout), names[tap])
-    return matcher.found
+    return matcher.found, aliases.unsafe, late
 
 
 def _unreached(found: Found, calls: Sequence[Call], worked: Set[str]) -> dict[str, Place]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.custom.layouts.layout import Layout
+from verify.custom.matching.gaps import Gap
 from verify.custom.matching.weights import Row
 from verify.custom.module.torch_module import Place
 
@@ -11,7 +12,7 @@ from verify.custom.module.torch_module import Place
 READS, COMPUTES, NAME = "what it reads", "what it computes", "its name"
 BY_NAME = "what it reads and its name"
 SHAPES, ORDER, GIVEN = "its shapes", "its place in the order", "what you said"
-VALUES = "its values"
+VALUES, READ_BY = "its values", "what reads it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Found:
     """Rows of weights, places of taps, and how each counterpart was recognised.
 
     `not_compared`: by a tap without a certain place why; `unfit`: modules whose output has not
-    the shape of their layer's.
+    the shape of their layer's; `gaps`: layers that are nowhere computed, and where they should be.
     """
 
     rows: list[Row]
@@ -64,4 +65,5 @@ class Found:
     matches: list[Match] = field(default_factory=list)
     not_compared: dict[str, str] = field(default_factory=dict)
     unfit: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     finished: bool = False  # the port got to its end

@@ -30,29 +30,33 @@ from verify.custom.matching.found import (
     READS,
     SHAPES,
     VALUES,
-    Found,
     Given,
     Match,
 )
 from verify.custom.matching.in_parts import are_inside, first_part
 from verify.custom.matching.loose_weights import Pair, pair_fitting, pair_named, unclaimed
 from verify.custom.matching.possible import Possible, calls_of
-from verify.custom.matching.weightless import computing_or_reading, share
+from verify.custom.matching.traced import fingerprint, is_data, mark
+from verify.custom.matching.weightless import share
 from verify.custom.matching.weights import (
     LOOSE,
+    Row,
     load,
     own_state,
     possible_layouts,
     state_of,
 )
 from verify.custom.matching.whole_modules import is_whole
+from verify.custom.matching.without_weights import Arguments, WithoutWeights
 from verify.custom.matching.written import StepByStep, computes, is_step
+from verify.custom.module.operations import is_operation
 from verify.custom.module.outputs import first_tensor, with_first
 from verify.custom.module.torch_module import Place, is_torchs_own, path_of
 from verify.custom.originals.original import RETURNED, Call, is_output
+from verify.runners.operation import Operation, tensors_in
 
 
-class Matcher:
+class Matcher(WithoutWeights):
     """Follows the data through `module`, a copy in float64 that it fills with weights.
 
     Args:
@@ -61,6 +65,7 @@ class Matcher:
         variables: the original's.
         given: what need not be found out.
         goes_on: what is not of its layer's shape is handed on as it is, not as the layer has it.
+        unsafe: operations whose output must not be replaced.
     """
 
     def __init__(
@@ -70,23 +75,18 @@ class Matcher:
         variables: Mapping[str, np.ndarray],
         given: Given,
         goes_on: bool,
+        unsafe: Collection[str] = (),
     ) -> None:
-        self._goes_on = goes_on
+        super().__init__(module, calls, given, unsafe)
+        self._goes_on, self._variables = goes_on, variables
         self._hold_others = set[str]()  # places inside which another module has worked
-        self._module, self._variables, self._given = module, variables, given
-        self._calls = {call.tap: call for call in calls}
-        self._left = dict(self._calls)
-        self._values = {call.tap: Fingerprint.of(call.value) for call in calls}
         self._layer_of = {path: tap for tap, path in given.modules.items()}
         self._tap_of = {place: tap for tap, place in given.places.items() if place}
-        self._pending: dict[str, tuple[list[Fingerprint], Call | None]] = {}
+        self._arguments: dict[str, Arguments] = {}
         self._filled: dict[str, tuple[str, ...]] = {}  # by module, the variables of its layer
         self._inside = set[str]()  # paths of what works as a part of its layer
-        self._single = list(given.rows)  # of weights that were paired one by one
         self._possible = Possible(variables, given, self._single)
-        self._unfit: dict[str, tuple[Call, str]] = {}  # whose shape is made right behind them
         self._begun = set[str]()  # layers of which one module has some of the weights
-        self.found = Found(list(given.rows))
         self._stepwise = StepByStep(given, self.found)
         load(module, given.rows, variables)
         self._fill_loose(own_variables_of(calls), state_of(module), pair_named, NAME)
@@ -95,10 +95,14 @@ class Matcher:
         self, place: str, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """A module is about to work: if it has weights, find its layer and take them from there."""
-        tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
-        reads = [Fingerprint.of(x.numpy()) for x in tensors]
+        operates = isinstance(module, Operation)
+        arguments = (*args, *kwargs.values())
+        tensors = [x for x in arguments if isinstance(x, Tensor)]
+        if operates:
+            tensors = [tensor for tensor in tensors_in(arguments) if is_data(tensor)]
+        reads = [fingerprint(tensor) for tensor in tensors]
         call, path = None, path_of(place)
-        is_part = path in self._stepwise or path in self._inside
+        is_part = operates or path in self._stepwise or path in self._inside
         if not is_part and (own_state(module) or self._is_written_layer(path, module)):
             call = self._layer(place, module, reads)
             if call is not None and path not in self._filled:
@@ -113,29 +117,36 @@ class Matcher:
                     self._begin(place, module, reads)
                 own = {f"{path}.{n}": t for n, t in own_state(module).items()}
                 self._fill_loose(self._variables, own, pair_named, NAME)
-        self._hold_others |= self._pending.keys()
+        if not operates:
+            self._hold_others |= self._pending.keys()
         self._pending[place] = reads, call
+        self._arguments[place] = args, kwargs, tensors
 
     def after(self, place: str, module: nn.Module, output: Any) -> Any:
         """A module has worked: find the tap of its output, and go on with the original's."""
         reads, call = self._pending.pop(place)
-        if path_of(place) in self._stepwise:
-            return self._stepwise.after(path_of(place), module, output)
-        if path_of(place) in self._inside:
+        self.worked.append(place)
+        arguments = self._arguments.pop(place)
+        if self._is_part(place):
+            if path_of(place) in self._stepwise:
+                return self._stepwise.after(path_of(place), module, output)
             return None
         tensor = first_tensor(output)
         if tensor is None or not tensor.is_floating_point():
             if call is not None:
                 self._left.pop(call.tap, None)
             return None
-        if self._holds_all_parts(place, tensor):
+        mark(tensor, place, arguments[2])
+        if self._holds_all_parts(place, tensor) or self._moved_out(place, module, tensor):
             return None
         if (said := self._tap_of.get(place)) is not None:
             self._left.pop(call.tap if call else said, None)
             call = self._calls[said]
         elif call is not None:
             call = self._surely(place, module, call, tensor)
-        if call is None:
+        if call is None and isinstance(module, Operation):
+            call = self._computed(place, tensor, reads)
+        elif call is None:
             call = self._without_weights(place, module, reads, tensor)
         if call is None:
             return None
@@ -145,17 +156,26 @@ class Matcher:
             call = self._left.pop(returned.tap)
         if (self._given.places.get(call.tap) or place) != place:
             return None  # it is found elsewhere
-        layout = self._given.layouts.get(call.tap) or layout_of(call.value, tensor)
+        layout = self._layout(call, tensor)
         if self._given.places.get(call.tap, place) is not None:
             self.found.places[call.tap] = Place(place, layout)
-        if (unfit := self._unfit.pop(call.tap, None)) is not None:
-            self.found.unfit.remove(unfit[1])
-        if not fits(call.value, tensor) and call.tap not in self._given.layouts:
+            self._placed[place] = call.tap
+        self._look_in_front(place, module, arguments, call, tensor)
+        if (before := self._unfit.pop(call.tap, None)) is not None:
+            self.found.unfit.remove(before[1])
+        unfit = not fits(call.value, tensor) and call.tap not in self._given.layouts
+        if unfit and self._goes_on:  # or else nothing behind it can be it
             self.found.unfit.append(place)
             self._unfit[call.tap] = call, place
-            if self._goes_on:
-                return None
-        return with_first(module, output, torch.from_numpy(layout.to_port(call.value)))
+            return None
+        right = torch.from_numpy(layout.to_port(call.value))
+        mark(right, place)
+        return with_first(module, output, right)
+
+    def _is_part(self, place: str) -> bool:
+        """Does it work as a part of a layer, or inside of such a part?"""
+        parts = (path_of(each) for each in (place, *self._pending))
+        return any(path in self._stepwise or path in self._inside for path in parts)
 
     def _surely(self, place: str, module: nn.Module, call: Call, output: Tensor) -> Call | None:
         """The layer whose weights a module has, if its output is that layer's, or may be.
@@ -167,10 +187,11 @@ class Matcher:
             return None
         if gives(output, call.value):
             return call
-        computed = Fingerprint.of(output.numpy())
+        computed = fingerprint(output)
+        by_operations = [tap for at, tap in self._placed.items() if is_operation(at)]
         is_another = any(  # its own numbers in a wrong order are no other layer's
-            self._values[tap].matches(computed) and gives(output, other.value)
-            for tap, other in self._left.items()
+            self._values[tap].matches(computed) and gives(output, self._calls[tap].value)
+            for tap in (*self._left, *by_operations)
             if not is_output(tap)
         )
         holds_others = place in self._hold_others and not is_torchs_own(module)
@@ -180,15 +201,21 @@ class Matcher:
             return None
         return call
 
-    def fill_the_rest(self) -> None:
-        """Modules that did not work themselves, their weights being used by others."""
+    def fill_the_rest(self) -> tuple[list[Row], list[Match]]:
+        """Modules that did not work themselves, their weights being used by others.
+
+        Returns:
+            Weights that were paired one by one, now that all others have a place.
+        """
         for path, module in self._module.named_modules():
             if own_state(module) and path not in self._filled:
                 call = self._layer(path, module, [])
                 if call is not None:
                     self._fill(path, module, call, None)
                     del self._left[call.tap]
+        rows, matches = len(self.found.rows), len(self.found.matches)
         self._fill_loose(self._variables, state_of(self._module), pair_fitting, SHAPES)
+        return self.found.rows[rows:], self.found.matches[matches:]
 
     def _fill_loose(
         self,
@@ -300,6 +327,11 @@ class Matcher:
             if own and own < set(call.variables):
                 del self._left[tap]
 
+    def _is_written_layer(self, path: str, module: nn.Module) -> bool:
+        """May a module without weights of its own be a layer that the port writes itself?"""
+        left = self._left.values()
+        return path not in self._filled and self._possible.is_written_in(path, module, left)
+
     def _fill(self, path: str, module: nn.Module, call: Call, arguments: Any) -> None:
         """Load the layer's weights, of several possible layouts the one that gives its values."""
         self._filled[path] = call.variables
@@ -321,36 +353,6 @@ class Matcher:
                 break
         load(self._module, chosen, self._variables)
         self.found.rows += chosen
-
-    def _without_weights(
-        self, place: str, module: nn.Module, reads: Sequence[Fingerprint], output: Tensor
-    ) -> Call | None:
-        """The tap of what a module computes: the same numbers, or else read from the same."""
-        calls = [
-            call
-            for call in self._left.values()
-            if not is_output(call.tap) and call.tap not in self._given.places
-        ]
-        cropped = [call for call, _ in self._unfit.values()]
-        computed = Fingerprint.of(output.numpy())
-        alike = [call for call in (*calls, *cropped) if self._values[call.tap].matches(computed)]
-        sign, fitting = computing_or_reading(
-            module, alike, calls, reads, output, computed, self._calls.values()
-        )
-        if not fitting:
-            return None
-        first, *others = fitting
-        if sign is READS and others:  # which of them, nothing says
-            names = tuple(call.tap for call in fitting)
-            self.found.matches.append(Match(place, "", READS, names))
-            return None
-        self.found.matches.append(Match(place, first.tap, sign))
-        return first
-
-    def _is_written_layer(self, path: str, module: nn.Module) -> bool:
-        """May a module without weights of its own be a layer that the port writes itself?"""
-        left = self._left.values()
-        return path not in self._filled and self._possible.is_written_in(path, module, left)
 
 
 def _unlikeness(path: str, call: Call) -> tuple[float, int]:

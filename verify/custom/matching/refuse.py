@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 from port.errors import InputError
 from verify.custom.layouts.layout import Layout
 from verify.custom.layouts.nested import in_one_line, told
-from verify.custom.module.torch_module import watch
+from verify.custom.module.watch import watch
 from verify.custom.originals.original import Call, is_output
 
 FINITE = "give an input on which it computes finite numbers"

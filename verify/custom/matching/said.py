@@ -13,6 +13,7 @@ from verify.custom.matching.found import Found, Given
 from verify.custom.matching.refuse import refuse_layouts
 from verify.custom.matching.weights import matches, rows_of_table
 from verify.custom.matching.whole_modules import is_whole
+from verify.custom.module.operations import is_operation
 from verify.custom.module.torch_module import path_of
 from verify.custom.originals.original import Call, layer_tap, outputs_of
 
@@ -109,7 +110,7 @@ def given_by(
         place, text = (entry, None) if isinstance(entry, str | None) else entry
         if tap not in by_tap:
             raise InputError(f"taps: the original has no layer {tap!r}")
-        if place is not None and path_of(place) not in paths:
+        if place is not None and not is_operation(place) and path_of(place) not in paths:
             raise InputError(f"taps: the port has no module {place!r} (for {tap!r})")
         places[tap] = place
         if text is not None:

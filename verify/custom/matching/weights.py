@@ -127,7 +127,9 @@ def tied(module: nn.Module) -> dict[str, tuple[str, ...]]:
 
 def own_state(module: nn.Module) -> dict[str, torch.Tensor]:
     """Those that no module inside has."""
-    return {name: tensor for name, tensor in state_of(module).items() if "." not in name}
+    own: dict[str, torch.Tensor] = {}
+    module._save_to_state_dict(own, "", keep_vars=False)  # what a state dict is made of
+    return {name: tensor for name, tensor in own.items() if tensor.is_floating_point()}
 
 
 def possible_rows(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from verify.custom.module.torch_module import watch
+from verify.custom.module.watch import watch
 from verify.runners.pytorch import REFUSALS
 from verify.runners.whole_precision import CAST
 

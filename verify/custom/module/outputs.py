@@ -35,6 +35,18 @@ def with_first(module: nn.Module, output: Any, tensor: Tensor) -> Any:
     return output._make([tensor, *rest]) if hasattr(output, "_make") else (tensor, *rest)
 
 
+def with_tensor(value: Any, old: Tensor, new: Tensor) -> Any:
+    """Arguments, in which `new` is wherever `old` was, in tuples, lists and dictionaries too."""
+    if value is old:
+        return new
+    if isinstance(value, dict):
+        return {name: with_tensor(each, old, new) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        changed = [with_tensor(each, old, new) for each in value]
+        return value._make(changed) if hasattr(value, "_make") else type(value)(changed)
+    return value
+
+
 def _with_last(module: nn.RNNBase, states: Any, sequence: Tensor) -> Any:
     """The states `h`, or `(h, c)`, of which the last layer's `h` is taken from a sequence."""
     h = states[0] if isinstance(states, tuple) else states

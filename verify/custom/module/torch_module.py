@@ -1,10 +1,9 @@
-"""Anybody's torch module as a runner: its modules are watched, and their outputs replaced."""
+"""Anybody's torch module as a runner: what it is made of is watched, and outputs replaced."""
 
 import copy
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,62 +14,23 @@ from torch import Tensor, nn
 from port.errors import InputError
 from verify.custom.layouts.arguments import arranged
 from verify.custom.layouts.layout import Layout
-from verify.custom.module.compiled import was_recurrent
 from verify.custom.module.constants import MovedConstants
+from verify.custom.module.operations import is_operation
 from verify.custom.module.outputs import first_tensor, named_tensors, with_first
 from verify.custom.module.steps import Steps
+from verify.custom.module.watch import between_of, watch
 from verify.custom.originals.original import is_output
 from verify.runners.whole_precision import WholePrecision
 from verify.specs.spec import See, Stage
 
 # Calls the module on its inputs by name and returns its outputs: a tensor, or a structure of them.
 Forward = Callable[[nn.Module, Mapping[str, Tensor]], Any]
-# Is told of a module at work: its place, itself, and what it returned, which it may replace.
-Watch = Callable[[str, nn.Module, Any], Any]
-# Is told of a module that is about to work: its place, itself, and its arguments.
-Before = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any]], None]
 
 
 def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Any:
     """The module called with its inputs, by the names of its arguments or in their order."""
     args, kwargs = arranged(module.forward, inputs)
     return module(*args, **kwargs)
-
-
-@contextmanager
-def watch(module: nn.Module, see: Watch, before: Before | None = None) -> Iterator[None]:
-    """Call `see(place, module, output)` after every module inside `module` has worked.
-
-    A place is a module's path, and `path#2` when it works for the second time. `before` is called
-    with `(place, module, arguments)` when it is about to.
-    """
-    calls: Counter[str] = Counter()
-    handles = []
-
-    def register(path: str, inner: nn.Module) -> None:
-        def place() -> str:
-            return path if calls[path] == 1 else f"{path}#{calls[path]}"
-
-        def start(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            calls[path] += 1
-            if before is not None:
-                before(place(), inner, args, kwargs)
-
-        def end(_: nn.Module, _args: Any, output: Any) -> Any:
-            return see(place(), inner, output)
-
-        # TorchScript's own methods refuse, yet what is called from Python can be watched.
-        handles.append(nn.Module.register_forward_pre_hook(inner, start, with_kwargs=True))
-        handles.append(nn.Module.register_forward_hook(inner, end))
-
-    for path, inner in module.named_modules():
-        if path and not was_recurrent(inner):
-            register(path, inner)
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +74,7 @@ class ModulePortRunner:
         self._module = copy.deepcopy(port.module).to(self._dtype)
         self._constants = MovedConstants(self._module)
         self._taps = {place.module: tap for tap, place in port.places.items()}
+        self._between = between_of(self._taps)
 
     @property
     def has_rounded_constants(self) -> bool:
@@ -160,8 +121,9 @@ class ModulePortRunner:
 
     def module(self, tap: str) -> nn.Module:
         """See `verify.specs.spec.ModuleRunner`; the whole port for its output."""
-        place = self._port.places.get(tap)
-        return self._module.get_submodule(path_of(place.module) if place else "")
+        place = self._port.places[tap].module if tap in self._port.places else ""
+        operation = self._between.known.get(place)
+        return operation or self._module.get_submodule(path_of(place))
 
     def goes_by_steps(self, tap: str) -> bool:
         """See `verify.specs.spec.StepwiseRunner`."""
@@ -179,6 +141,8 @@ class ModulePortRunner:
     def around(self, tap: str) -> nn.Module:
         """See `verify.specs.spec.StepwiseRunner`."""
         path = path_of(self._port.places[tap].module)
+        if is_operation(self._port.places[tap].module):
+            return self._module
         return self._module.get_submodule(path.rpartition(".")[0])
 
     @property
@@ -233,7 +197,10 @@ class ModulePortRunner:
 
         inputs = {n: self._tensor(given[n], layout) for n, layout in self._port.inputs.items()}
         try:
-            with watch(self._module, watched), WholePrecision(dtype=self._dtype):
+            with (
+                watch(self._module, watched, between=self._between),
+                WholePrecision(dtype=self._dtype),
+            ):
                 returned = named_tensors(self._port.forward(self._module, inputs))
         except Exception as error:  # what is missing is reported as not computed
             if error in raised:

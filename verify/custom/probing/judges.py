@@ -65,6 +65,7 @@ class Matched:
             original=partial(pair.original.runner, inputs=tuple(pair.inputs)),
             port=made,
             inputs=pair.inputs,
+            guessed=confirmed.guessed(pair.said),
             about=About(input=shapes, stopped=made.stopped),
             original_rounds=bool(pair.original.rounded),
         )

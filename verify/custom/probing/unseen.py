@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from verify.custom.matching.pair import Pair
-from verify.custom.module.torch_module import Place, watch
+from verify.custom.module.torch_module import Place
+from verify.custom.module.watch import watch
 from verify.custom.originals.bends import bends_of, unpassed
 from verify.custom.originals.original import Call
 from verify.custom.probing.inputs import open_axes, vocabularies_of

@@ -232,7 +232,7 @@ def twice(x: Any) -> Any:
 @pytest.mark.parametrize(
     ("layer", "port", "other", "wrong"),
     [
-        (attention, Attention, 6**0.5, "att/attention_output"),
+        (attention, Attention, 6**0.5, "einsum_1/Einsum"),
         (twice, Twice, 3, "output"),
     ],
 )
@@ -250,4 +250,4 @@ def test_exported_layers_of_several_operations(
     report = verify.compare_layers(port_spec("graph", original, port(), inputs))
     assert report.passed, report.first_failure
     failed = verify.compare_layers(port_spec("graph", original, port(other), inputs))
-    assert failed.first_failure == wrong
+    assert str(failed.first_failure).endswith(wrong)

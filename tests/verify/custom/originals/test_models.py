@@ -220,10 +220,15 @@ PAIR = {"left": ROWS, "right": OTHERS}
 # Whatever is given to `KerasModel`; inputs; a right port; wrong ones and where they first fail.
 MODELS: dict[str, tuple[Any, Any, nn.Module, dict[str, nn.Module]]] = {
     "a dtype of its own": (of_fixed_dtype, ROWS, OfFixedDtype(), {"soft": OfFixedDtype(0)}),
-    "siamese": (siamese, PAIR, Siamese(), {"last": Siamese(True), "tower/outer#2": Forgetful()}),
+    "siamese": (
+        siamese,
+        PAIR,
+        Siamese(),
+        {"absolute": Siamese(True), "tower/inner#2": Forgetful()},
+    ),
     "siamese, the right one first": (siamese, PAIR, RightFirst(), {}),
-    "one layer twice": (twice, ROWS, Twice(), {"last": Twice(1)}),
-    "functions": (of_functions, ROWS, OfFunctions(), {"inside/a/linear": OfFunctions(0.5)}),
+    "one layer twice": (twice, ROWS, Twice(), {"shared#2": Twice(1)}),
+    "functions": (of_functions, ROWS, OfFunctions(), {"maximum": OfFunctions(0.5)}),
 }
 
 

@@ -108,7 +108,7 @@ def both_ways(x: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("layer", "port", "wrong"), [(chained, Chain, "two"), (both_ways, BothWays, "rnn")]
+    ("layer", "port", "wrong"), [(chained, Chain, "two"), (both_ways, BothWays, "classes")]
 )
 def test_states_and_directions(
     layer: Callable[[Any], Any], port: Callable[[bool], nn.Module], wrong: str, tmp_path: Path

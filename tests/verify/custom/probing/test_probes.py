@@ -116,7 +116,7 @@ class Unmasked(nn.Module):
         return self.rnn(x)[0][:, -1]
 
 
-OTHERS = dict.fromkeys(("other tokens", "1×6", "2×7", "2×3"), "classes")
+OTHERS = dict.fromkeys(("other tokens", "1×6", "2×7", "2×3"), "places")
 SERIES = probe_input((2, 6, 3)) + 0.5
 # The original, the port, the inputs; the probes that fail, each with its first layer.
 CASES: Mapping[str, tuple[Callable[[], keras.Model], nn.Module, np.ndarray, dict[str, str]]] = {
@@ -171,7 +171,7 @@ def test_where_the_original_computes_no_number_nothing_is_judged() -> None:
     report = verify.verify(spec, "probes")
     assert report.passed
     assert report.about.skipped == {
-        "probes: negative": "the original itself computes no finite numbers, at d"
+        "probes: negative": "the original itself computes no finite numbers, at sqrt"
     }
 
 
@@ -242,5 +242,5 @@ def test_the_command_names_the_probe_the_layer_and_the_cause(
     assert tvn(capsys, "verify", f"--spec={spec}").status == 0
     done = tvn(capsys, "verify", f"--spec={spec}", "--level=probes")
     assert done.status == 1
-    assert "FAILED: mine: large biases differs at 3 of 4 taps, first at act" in done.out
+    assert "FAILED: mine: large biases differs at 4 of 5 taps, first at act" in done.out
     assert "ReLU6" in done.out

@@ -157,7 +157,7 @@ PAIRS = {
         keras_net(both_states, (5, 3)),
         SEQUENCES,
         {"nn.LSTM": BothStates},
-        {"in the other order": Wrong(lambda: BothStates(True), ("classes",))},
+        {"in the other order": Wrong(lambda: BothStates(True), ("states",))},
         ("rnn",),
     ),
     "states of either direction": NetPair(
