@@ -21,11 +21,11 @@ class LayerView:
     """A layer fed with what the original's float32 layers handed to it, in float64.
 
     `args` and `kwargs` are what the port's `module` is called with, in torch's layout; `expected`
-    is what the original computes, in its own; `seen` is what its layers in front of that do. What
-    a port does between two taps belongs to the second: where a module is right by itself, that may
-    be what is wrong. `again` runs the port as a whole for this tap, where that can be done;
-    `around` is the module in which its own is, `whole` the port's own; `stepwise`: the module works
-    once a step, all of which are the tap.
+    is what the original computes, in its own; `seen` is what it reads as a whole, and what its
+    layers in front of that do. What a port does between two taps belongs to the second: where a
+    module is right by itself, that may be what is wrong. `again` runs the port as a whole for this
+    tap, where that can be done; `around` is the module in which its own is, `whole` the port's own;
+    `stepwise`: the module works once a step, all of which are the tap.
     """
 
     tap: str
@@ -76,7 +76,7 @@ def layer_view(spec: PortSpec, tap: str) -> LayerView:
         raise InputError(f"{spec.name} is not run module by module")
     before = stage.taps[: stage.taps.index(tap)]
     module, arguments = runner.module(tap), _arguments(runner, tap, stage, seen)
-    in_front = {name: value for name, value in seen.items() if name in before}
+    in_front = {name: seen[name] for name in (*stage.reads, *before) if name in seen}
     view = LayerView(
         tap,
         module,

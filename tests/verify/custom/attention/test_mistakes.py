@@ -254,7 +254,7 @@ PAIRS = {
             "by hand": Wrong(
                 lambda: Block("first"), ("self_attn/query",), "reads norm_1, not the input"
             ),
-            "no sum": Wrong(lambda: Block("no sum"), ("norm_1",), "not a sum with the input"),
+            "no sum": Wrong(lambda: Block("no sum"), ("add",), "the sum with input is missing"),
         },
         trains=False,
     ),
