@@ -46,7 +46,7 @@ OTHERS = {
     "split",
     "budget",
 }
-OTHERS |= {"device"}
+OTHERS |= {"device", "keep"}
 # What a special file may be a link to, beside what is a link already.
 LINKED = ("pipe", "socket", "sparse", "folder")
 

@@ -39,6 +39,7 @@ print(json.dumps(told))
 # Those that need none, or nothing before they have read a file.
 CONTENT = {
     "models": 0,
+    "compare": 2,
     "convert": 2,
     "inspect": 2,
     "init": 2,

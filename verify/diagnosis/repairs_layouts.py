@@ -21,6 +21,20 @@ PAD_MODES = ("constant", "reflect", "replicate", "circular")
 OnTensors = Callable[[list[Tensor]], Tensor]
 
 
+def _ends(sequence: Tensor) -> Tensor:
+    """Where each of two directions, of which each has half of the features, is at its end."""
+    forward, backward = sequence.chunk(2, -1)
+    return torch.cat([forward[:, -1], backward[:, 0]], -1)
+
+
+# What is made of a sequence [B, T, C].
+STEPS: dict[str, Callable[[Tensor], Tensor]] = {
+    "the last step": lambda sequence: sequence[:, -1],
+    "the first step": lambda sequence: sequence[:, 0],
+    "the ends of both directions": _ends,
+}
+
+
 def computing(function: OnTensors) -> Plant:
     """Let an operation compute a function of the tensors that it reads."""
     return behaves(lambda _, right, *args, **kwargs: function(list(tensors_in(args, kwargs))))
@@ -40,6 +54,9 @@ def layouts(
     yield from _padded(operation, x, view)
     if operation.called in ("getitem", "narrow", "select", "index_select"):
         yield from _sliced(operation, x, shape or ())
+    if x.ndim == 3 and shape is not None and len(shape) == 2:
+        for name, function in STEPS.items():
+            yield Repair(f"should take {name} of the sequence", computing(on_first(function)))
 
 
 def _reordered(operation: Operation, x: Tensor, shape: tuple[int, ...]) -> Iterator[Repair]:

@@ -262,7 +262,7 @@ PAIRS = {
         block(False, "gelu"),
         FEATURES,
         {},
-        {"ReLU": Wrong(lambda: Encoder(False), ("down",), "relu instead of gelu")},
+        {"ReLU": Wrong(lambda: Encoder(False), ("up",), "relu instead of gelu")},
     ),
     "of two inputs": NetPair(
         cross,

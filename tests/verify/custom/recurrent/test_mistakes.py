@@ -22,7 +22,7 @@ LAYERS = {"lstm": layers.LSTM, "gru": layers.GRU, "simple": layers.SimpleRNN}
 MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "simple": nn.RNN}
 CELLS = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "simple": nn.RNNCell}
 KINDS = tuple(LAYERS)
-RNN, BEHIND, LOOP = ("rnn",), ("classes",), ("rnn/returned", "rnn")
+RNN, TAKEN, LOOP = ("rnn",), ("rnn/returned",), ("rnn/returned", "rnn")
 
 Take = Callable[[Any], Tensor]
 State = dict[str, Tensor]
@@ -130,12 +130,12 @@ def taken(kind: str) -> dict[str, Wrong]:
     """What is taken of a sequence, where it should be the last step."""
 
     def taking(take: Take, cause: str) -> Wrong:
-        return Wrong(lambda: Net(module(kind), take), BEHIND, f"reads {cause}, not the last step")
+        return Wrong(lambda: Net(module(kind), take), TAKEN, cause)
 
     return {
-        "the first": taking(lambda y: y[0][:, 0], "the first step of rnn"),
-        "one before": taking(lambda y: y[0][:, -2], "the 4th step of rnn"),
-        "the mean": taking(lambda y: y[0].mean(1), "the mean of all steps of rnn"),
+        "the first": taking(lambda y: y[0][:, 0], "should take element -1 of axis 1"),
+        "one before": taking(lambda y: y[0][:, -2], "should take element -1 of axis 1"),
+        "the mean": taking(lambda y: y[0].mean(1), "should take the last step of the sequence"),
         "ones to begin with": Wrong(
             lambda: Net(Begun(kind), last), RNN, "the initial state should be zeros"
         ),
@@ -146,17 +146,19 @@ def of_two(kind: str) -> dict[str, Wrong]:
     """What is made of the ends of two directions."""
 
     def taking(take: Take, cause: str) -> Wrong:
-        return Wrong(lambda: Net(module(kind, bidirectional=True), take, 8), BEHIND, cause)
+        return Wrong(lambda: Net(module(kind, bidirectional=True), take, 8), TAKEN, cause)
 
     return {
-        "the last step": taking(last, "reads the last step of rnn, not the ends of both"),
-        "the second first": taking(lambda y: torch.cat(ends(y)[::-1], -1), "the second one first"),
+        "the last step": taking(last, "should take the ends of both directions"),
+        "the second first": taking(
+            lambda y: torch.cat(ends(y)[::-1], -1), "concatenated in another order"
+        ),
     }
 
 
 def merged(kind: str) -> dict[str, Wrong]:
     make = lambda: Net(module(kind, bidirectional=True), lambda y: sum(ends(y)))  # noqa: E731
-    return {"sum": Wrong(make, BEHIND, "reads the sum of the ends of both directions")}
+    return {"sum": Wrong(make, TAKEN, "add does not compute the mean")}
 
 
 def looped(kind: str) -> dict[str, Wrong]:
