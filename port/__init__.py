@@ -60,10 +60,6 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("tvn-port")
     if name not in _MODULES:
         raise AttributeError(f"module 'port' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"port.{_MODULES[name]}"), name)

@@ -8,7 +8,7 @@ from absl.flags import FlagValues
 
 from port.errors import InputError
 from tvn_cli.flags import Flags
-from tvn_cli.screen.say import say, say_json
+from tvn_cli.screen.say import fold, say, say_json
 
 USAGE = "tvn compare FIRST.json SECOND.json [--json] [--verbose]"
 LARGEST = 1 << 28  # bytes of a report; that of the largest net at the level full has a tenth
@@ -51,12 +51,12 @@ def main(values: FlagValues, arguments: Sequence[str]) -> int:
 def _show(change: str, rows: Sequence[Any], verbose: bool) -> None:
     from tvn_cli.screen.table import add_row, show, table
 
-    shown = rows if verbose or len(rows) <= FEW else rows[: FEW - 1]
+    shown, more = fold(rows, FEW, verbose)
     made = table(f"{change} ({len(rows)})", "before", "error", "after", "error")
     for row in shown:
         add_row(made, row.name, *_cells(row.before), *_cells(row.after))
     show(made, ("error",))
-    if more := len(rows) - len(shown):
+    if more:
         say(f"{more} more; --verbose lists them all")
 
 

@@ -2,17 +2,15 @@
 
 import platform
 from collections.abc import Iterator
-from contextlib import suppress
-from importlib import metadata
+
+from port.version import __version__
+from verify.reports.circumstances import versions_of
 
 PACKAGES = ("torch", "tensorflow", "tensorflow-cpu", "keras", "onnxruntime", "onnx", "numpy")
 
 
 def list_versions() -> Iterator[str]:
     """A line for this package, then one for Python and each package that is installed."""
-    with suppress(metadata.PackageNotFoundError):
-        yield f"tvn-port {metadata.version('tvn-port')}"
+    yield f"tvn-port {__version__}"
     yield f"python {platform.python_version()}, {platform.platform()}"
-    for package in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            yield f"{package} {metadata.version(package)}"
+    yield from (f"{name} {version}" for name, version in versions_of(PACKAGES).items())

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from port.layers import Conv2d, TemporalConv
 from port.model import TinyVideoNet
 from port.optimize.convolutions import ActivatedConv
-from port.optimize.kernel.build import load_kernel
 from port.optimize.kernel.split_linear import ACTIVATIONS, BFLOAT16, EXACT, STEP, pack
 from port.optimize.pointwise import Pointwise
 from port.tf_semantics import same_output_size, same_padding
@@ -85,15 +84,13 @@ class SplitConv(nn.Module):
         return y.permute(0, 3, 1, 2)
 
 
-def split_products(net: TinyVideoNet, *, bfloat16: bool = False) -> bool:
-    """Let the kernel compute what it computes faster; False where there is none.
+def split_products(net: TinyVideoNet, *, bfloat16: bool = False) -> None:
+    """Let the kernel, which must be there, compute what it computes faster.
 
     Args:
         net: in float32, its products made.
         bfloat16: of the numbers that are multiplied; they are added up in float32.
     """
-    if load_kernel() is None:
-        return False
     terms = BFLOAT16 if bfloat16 else EXACT
     for module in list(net.modules()):
         for name, layer in module.named_children():
@@ -101,4 +98,3 @@ def split_products(net: TinyVideoNet, *, bfloat16: bool = False) -> bool:
                 setattr(module, name, SplitConv(layer, terms))
             if type(layer) is Pointwise and len(layer.weight) >= LEAST_OUTPUTS:
                 setattr(module, name, SplitPointwise(layer, terms))
-    return True

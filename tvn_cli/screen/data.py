@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from train.data.check import DataReport, spread
-from tvn_cli.screen.say import say
+from tvn_cli.screen.say import fold, say
 from tvn_cli.screen.table import add_row, show, table
 
 FEW = 10  # videos of a kind that are listed by name
@@ -48,9 +48,9 @@ def _facts(report: DataReport, verbose: bool) -> Iterator[str]:
         "UNREADABLE": [f"{file.name}: {file.error}" for file in report.unreadable],
         "EMPTY CLASS": list(report.empty_classes),
     }.items():
-        shown = lines if verbose or len(lines) <= FEW else lines[: FEW - 1]
+        shown, left = fold(lines, FEW, verbose)
         yield from (f"{what}: {line}" for line in shown)
-        if left := len(lines) - len(shown):
+        if left:
             yield f"{what}: {left} more; --verbose lists them all"
     yield "every file can be decoded" if report.passed else "not fit for training as it is"
 

@@ -3,13 +3,15 @@
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from port.text import LONGEST_MESSAGE, visible, visible_line
 from tvn_cli.process.streams import OutputError
+
+T = TypeVar("T")
 
 _quiet = ContextVar("quiet", default=False)
 
@@ -28,6 +30,12 @@ def quietly() -> Iterator[None]:
 def is_quiet() -> bool:
     """Whether nothing is to be shown but errors."""
     return _quiet.get()
+
+
+def fold(items: Sequence[T], few: int, verbose: bool) -> tuple[Sequence[T], int]:
+    """What of a list is shown, and how many more there are: all of it if `verbose` or few."""
+    shown = items if verbose or len(items) <= few else items[: few - 1]
+    return shown, len(items) - len(shown)
 
 
 def say(*lines: str) -> None:

@@ -22,6 +22,7 @@ from verify.diagnosis.sources import Source
 from verify.diagnosis.written_attention import (
     BY_QUERY,
     CAUSAL,
+    MOST_TOKENS,
     NAMED_MASKS,
     NO_MASK,
     PADDING,
@@ -30,8 +31,6 @@ from verify.diagnosis.written_attention import (
 )
 from verify.runners.pytorch import REFUSALS
 
-# Of longer sequences no padding is looked for.
-MOST_TOKENS = 128
 SHARES = {
     "none": "softmax is missing",
     "sigmoid": "sigmoid in place of softmax",

@@ -12,11 +12,9 @@ from torch.nn import functional as F
 from verify.diagnosis.cause import Repair
 from verify.diagnosis.fault import Plant, Site, Undo, behaves, with_values
 from verify.diagnosis.layer_view import LayerView
-from verify.diagnosis.written_attention import HIDDEN
+from verify.diagnosis.written_attention import HIDDEN, MOST_TOKENS
 from verify.runners.pytorch import REFUSALS
 
-# Of longer sequences no padding is looked for.
-MOST_TOKENS = 128
 LAYERS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 

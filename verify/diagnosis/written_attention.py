@@ -9,6 +9,8 @@ PROJECTIONS = ("query", "key", "value")
 NO_MASK, CAUSAL, PADDING, BY_QUERY = "no", "causal", "padding", "by query"
 # Such a score leaves no share, or equal ones where all are so.
 HIDDEN = -1e30
+# Of longer sequences no padding is looked for.
+MOST_TOKENS = 128
 NAMED_MASKS = {
     NO_MASK: "no mask at all",
     CAUSAL: "the causal mask",

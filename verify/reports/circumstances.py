@@ -17,7 +17,7 @@ def circumstances() -> dict[str, Any]:
     """Date, machine and versions, for a report's `made`; nothing is imported to learn them."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "versions": {"python": platform.python_version()} | versions_of(PACKAGES),
     }
 
@@ -31,7 +31,7 @@ def versions_of(packages: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
     """Its model, where the system tells it."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():

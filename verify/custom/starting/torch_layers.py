@@ -26,7 +26,7 @@ class Lines:
     """Of one layer: its modules by suffix of the layer's name, in the order in which they work.
 
     `expression` takes their place where there are none; `{0}`, `{1}` and so on are what is read,
-    channels first where there are four axes. `around` is put around the modules' result: `{}`.
+    channels first where there are four axes. `parts` are helpers that the lines need.
     """
 
     modules: list[tuple[str, str]] = field(default_factory=list)

@@ -1,12 +1,13 @@
 """A report's data as what the page shows: its sections, in the order in which they are read."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from verify.reports.page.blocks import LEVELS, blocks_of, level_of
 from verify.reports.page.chart import Chart, data_of, draw
 from verify.reports.page.charts import depth_chart, training_chart, trajectory_chart
-from verify.reports.page.words import count, error, ratio, relative, shape
+from verify.reports.page.words import count, error, ratio, relative, shape, sortable
 
 Data = Mapping[str, Any]
 # What is told at the top, so that it need not be told below.
@@ -79,7 +80,7 @@ def _tap(tap: Data, guilty: bool) -> dict[str, Any]:
     return {
         "name": tap["name"],
         "shape": shape(tap["shape"]),
-        "elements": _product(tap["shape"]),
+        "elements": prod(tap["shape"]),
         "passed": tap["passed"],
         "guilty": guilty,
         "state": "guilty" if guilty else "same" if tap["passed"] else "follows",
@@ -102,14 +103,7 @@ def _figure(verdict: Any, of: Any, written: Any) -> dict[str, Any]:
         return {"sort": "", "text": "–"}
     value = of(verdict)
     value = None if value == float("inf") else value
-    return {"sort": "Infinity" if value is None else repr(float(value)), "text": written(value)}
-
-
-def _product(sizes: Sequence[int]) -> int:
-    product = 1
-    for size in sizes:
-        product *= size
-    return product
+    return {"sort": sortable(value), "text": written(value)}
 
 
 def _guilty(data: Data, taps: Sequence[Data]) -> Iterator[dict[str, Any]]:

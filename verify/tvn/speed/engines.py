@@ -21,7 +21,6 @@ class Engine:
     """One way to run a net.
 
     Attributes:
-        about: in a few words.
         load: in a fresh process: from clips `[B, 3, T, H, W]` to logits.
         needs: packages, by the names under which they are imported.
         prepare: writes what `load` reads, unless it is there.
@@ -29,7 +28,6 @@ class Engine:
         ours: runs the port by what this toolkit brings; else what it is held against.
     """
 
-    about: str
     load: Callable[[Job], Run]
     needs: tuple[str, ...] = ()
     prepare: Callable[[Job], object] = lambda job: None
@@ -177,31 +175,16 @@ def _openvino(precision: str) -> Callable[[Job], Run]:
 
 ONNX = ("onnx", "onnxscript")
 TENSORFLOW = ("tensorflow",)
+# The port's ONNX file is what `tvn export` writes; TensorFlow's is the original, frozen.
 ENGINES = {
-    "eager": Engine("the port as it comes", _torch(), ours=True),
-    "optimized": Engine("port.optimize", _torch(optimize=True), ours=True),
-    "plain": Engine(
-        "port.optimize, products by PyTorch", _torch(optimize=True, units="plain"), ours=True
-    ),
-    "compiled": Engine(
-        "port.optimize, torch.compile", _torch(optimize=True, compile=True), ours=True
-    ),
-    "bfloat16": Engine(
-        "port.optimize in bfloat16", _torch(optimize=True, dtype="bfloat16"), exact=False, ours=True
-    ),
-    "onnxruntime": Engine(
-        "the port's file in ONNX Runtime", _onnxruntime, (*ONNX, "onnxruntime"), _export
-    ),
-    "openvino": Engine(
-        "the port's file in OpenVINO", _openvino("f32"), (*ONNX, "openvino"), _export
-    ),
-    "tensorflow": Engine("the original, frozen, in TensorFlow", _tensorflow, TENSORFLOW, _freeze),
-    "tf2onnx": Engine(
-        "the original by tf2onnx in ONNX Runtime", _tf2onnx,
-        ("tensorflow", "tf2onnx", "onnxruntime"), _convert,
-    ),
-    "openvino_bfloat16": Engine(
-        "the port's file in OpenVINO, bfloat16", _openvino("bf16"), (*ONNX, "openvino"), _export,
-        exact=False,
-    ),
-}  # fmt: skip
+    "eager": Engine(_torch(), ours=True),
+    "optimized": Engine(_torch(optimize=True), ours=True),
+    "plain": Engine(_torch(optimize=True, units="plain"), ours=True),
+    "compiled": Engine(_torch(optimize=True, compile=True), ours=True),
+    "bfloat16": Engine(_torch(optimize=True, dtype="bfloat16"), exact=False, ours=True),
+    "onnxruntime": Engine(_onnxruntime, (*ONNX, "onnxruntime"), _export),
+    "openvino": Engine(_openvino("f32"), (*ONNX, "openvino"), _export),
+    "tensorflow": Engine(_tensorflow, TENSORFLOW, _freeze),
+    "tf2onnx": Engine(_tf2onnx, (*TENSORFLOW, "tf2onnx", "onnxruntime"), _convert),
+    "openvino_bfloat16": Engine(_openvino("bf16"), (*ONNX, "openvino"), _export, exact=False),
+}

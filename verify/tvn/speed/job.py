@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from port.convert.weights import load_weights, save_weights
+from port.errors import InputError
 from port.genotype import Genotype
 from port.model import TinyVideoNet
 from verify.tvn.subject import build_port, seed_variables
@@ -36,8 +37,18 @@ class Job:
         return self.folder / "weights.safetensors"
 
     def create(self, genotype: Genotype, num_classes: int) -> None:
-        """Write seeded weights, unless they are there."""
-        if not self.weights.exists():
+        """Write seeded weights, unless they are there.
+
+        Raises:
+            InputError: the folder keeps the weights of another net.
+        """
+        if self.weights.exists():
+            kept = load_weights(self.weights)
+            if (kept.genotype, kept.num_classes) != (genotype, num_classes):
+                raise InputError(
+                    f"{self.folder}: --keep holds another net of that name; name another folder"
+                )
+        else:
             self.folder.mkdir(parents=True, exist_ok=True)
             net = build_port(genotype, seed_variables(genotype, num_classes, SEED), False)
             save_weights(self.weights, genotype, net.state_dict())

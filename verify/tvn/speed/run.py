@@ -2,16 +2,17 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 from port.errors import InputError
 from port.genotype import Genotype, list_models
+from verify.reports.circumstances import processor, versions_of
 from verify.tvn.speed.alternate import measure
 from verify.tvn.speed.engines import ENGINES
 from verify.tvn.speed.job import Job
-from verify.tvn.speed.summary import compare, geometric_mean, speed_up
+from verify.tvn.speed.summary import compare, speed_up
 
 PACKAGES = ("torch", "onnxruntime", "openvino", "tensorflow_cpu", "tf2onnx")
 
@@ -48,6 +49,8 @@ def benchmark(
     """
     chosen, left_out = _installed(engines, named)
     genotypes = {Path(model).stem: Genotype.load(model) for model in models or list_models()}
+    if len(genotypes) < len(models):
+        raise InputError("--model: two nets of one name would be one row; rename a file")
     jobs = [Job(name, folder / name, batch, threads) for name in genotypes for batch in batches]
     try:
         for job in jobs:
@@ -58,8 +61,8 @@ def benchmark(
     rows = [timing.to_dict() for timing in timings]
     sped = speed_up(rows, "optimized", "eager")
     return {
-        "machine": {"processor": _processor(), "threads": threads, "system": platform.platform()},
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "machine": {"processor": processor(), "threads": threads, "system": platform.platform()},
+        "versions": versions_of(PACKAGES),
         "rounds": rounds,
         "seconds": seconds,
         "rows": rows,
@@ -86,19 +89,3 @@ def _installed(engines: Sequence[str], named: bool) -> tuple[list[str], list[str
         else:
             chosen.append(name)
     return chosen, left_out
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -1,15 +1,10 @@
 """What the figures come to: geometric means over nets, of ours against the best of the others."""
 
 from collections.abc import Sequence
-from math import exp, log
+from statistics import geometric_mean
 from typing import Any
 
 from verify.tvn.speed.engines import ENGINES
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive numbers."""
-    return exp(sum(map(log, values)) / len(values))
 
 
 def compare(rows: Sequence[dict[str, Any]], figure: str = "median_ms") -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import torch
 from keras import layers, ops
 from torch import Tensor, nn
 
+from tests.verify.custom.attention.net import Net
 from tests.verify.custom.recurrent.net_pair import NetPair, Wrong, keras_net, misjudged
 from verify.custom import probe_input
 
@@ -74,15 +75,6 @@ class Packed(nn.Module):
         y = x if y is None else y
         padding = None if here is None else here if self.inverted else ~here
         return self.inner(x, y, y, key_padding_mask=padding, need_weights=False)[0]
-
-
-class Net(nn.Module):
-    def __init__(self, attention: nn.Module) -> None:
-        super().__init__()
-        self.attention, self.classes = attention, nn.Linear(12, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classes(self.attention(x))
 
 
 class Flat(Attention):

@@ -10,6 +10,7 @@ from keras import layers
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.verify.custom.attention.net import Net
 from tests.verify.custom.recurrent.net_pair import NetPair, Wrong, keras_net, misjudged
 from verify.custom import probe_input
 
@@ -96,15 +97,6 @@ class Packed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mask = torch.ones(5, 5, dtype=torch.bool).triu(1) if self.causal else None
         return self.inner(x, x, x, attn_mask=mask, need_weights=False)[0]
-
-
-class Net(nn.Module):
-    def __init__(self, attention: nn.Module) -> None:
-        super().__init__()
-        self.attention, self.classes = attention, nn.Linear(12, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classes(self.attention(x))
 
 
 def attention(**how: object) -> Callable[[], keras.Model]:

@@ -10,7 +10,7 @@ from port import InputError
 from tests.tvn_cli.run import tvn
 from tests.verify.nets import EVERY_LAYER
 from verify.tvn.speed.run import benchmark
-from verify.tvn.speed.summary import compare, geometric_mean, speed_up
+from verify.tvn.speed.summary import compare, speed_up
 
 
 @pytest.fixture
@@ -91,7 +91,6 @@ def test_an_engine_asked_for_by_name_must_be_there(
 
 
 def test_means_are_geometric_and_count_only_what_agrees() -> None:
-    assert geometric_mean([1, 4]) == pytest.approx(2)
     times = {("a", "eager"): 8.0, ("a", "optimized"): 2.0, ("a", "onnxruntime"): 3.0,
              ("b", "eager"): 9.0, ("b", "optimized"): 3.0, ("b", "onnxruntime"): 9.0}  # fmt: skip
     rows = [
@@ -103,3 +102,16 @@ def test_means_are_geometric_and_count_only_what_agrees() -> None:
     assert found["nets"] == {"a": 1.5, "b": 3.0}
     assert found["geometric_mean"] == pytest.approx(4.5**0.5)
     assert speed_up(rows, "optimized", "eager") == {"a": 4.0, "b": 3.0}
+
+
+def test_what_is_kept_is_measured_of_the_net_that_is_asked_for_alone(
+    model: str, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    benchmark([model], [], kept, rounds=1, seconds=0, num_classes=5)
+    with pytest.raises(InputError, match="--keep holds another net"):
+        benchmark([model], [], kept, rounds=1, seconds=0, num_classes=6)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "small.json").write_text(EVERY_LAYER.to_json())
+    with pytest.raises(InputError, match="two nets of one name"):
+        benchmark([model, str(tmp_path / "other" / "small.json")], [], kept, rounds=1, seconds=0)
